@@ -1,29 +1,94 @@
-# One place for every command; the pipeline calls the same ones. `make` alone lists them.
-SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
+# Every command of the project; the pipeline calls the same ones. `make` alone lists them.
+#   make test k=policy                only the tests whose name matches
+#   make test PYTEST_ARGS="-n0 -x"    anything else that pytest understands
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+JOBS ?= 2
+UV_VERSION := 0.13.9
+
 BIN := .venv/bin
 CODE = $(wildcard daemon tests bench)
+PYTEST = $(BIN)/pytest $(if $(k),-k "$(k)") $(PYTEST_ARGS)
 
-.PHONY: help .venv
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-.venv: $(BIN)/.stamp ## build the virtual environment (again only when the lock or pyproject.toml changes)
+.PHONY: .venv
+.venv: .venv/.stamp ## build the virtual environment, again only after a change of the lock or pyproject.toml
 
-$(BIN)/.stamp: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "pgdrift needs Python 3.11 or newer; \`$(PYTHON)\` is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
-		exit 1; }
-	@if command -v uv >/dev/null; then \
-		uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv; \
-		uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
-		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+# uv where there is one, else venv and pip. Debian's python3 has no ensurepip without python3-venv;
+# its pip, where it is installed, can fill the environment from outside.
+.venv/.stamp: requirements.lock pyproject.toml
+	@set -e; \
+	fail() { echo "error: $$1" >&2; exit 1; }; \
+	command -v "$(PYTHON)" >/dev/null || fail "there is no $(PYTHON); name another: make PYTHON=python3.12 .venv"; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		fail "pgdrift needs Python 3.11 or newer, $(PYTHON) is $$("$(PYTHON)" -V 2>&1); name another: make PYTHON=python3.12 .venv"; \
+	echo "building .venv with $$("$(PYTHON)" -V) …"; \
+	if command -v uv >/dev/null; then \
+		uv venv --quiet --allow-existing --python "$$(command -v "$(PYTHON)")" .venv; \
+		pip="uv pip"; into="--python $(BIN)/python"; \
+	elif "$(PYTHON)" -c 'import ensurepip' 2>/dev/null; then \
+		"$(PYTHON)" -m venv .venv; \
+		pip="$(BIN)/python -m pip"; into=; \
+	elif "$(PYTHON)" -m pip --version >/dev/null 2>&1; then \
+		"$(PYTHON)" -m venv --without-pip .venv; \
+		pip="$(PYTHON) -m pip --python $(BIN)/python"; into=; \
 	else \
-		$(PYTHON) -m venv .venv; \
-		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
-		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
-	fi
-	@touch $@
+		fail "this Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; \
+	fi; \
+	$$pip install --quiet $$into --require-hashes -r requirements.lock; \
+	$$pip install --quiet $$into --no-deps --no-build-isolation -e .; \
+	touch $@
+
+.PHONY: demo
+demo: .venv ## show everything on this machine: databases, drift, web page, alerts
+	@$(BIN)/pgdrift demo $(DEMO_ARGS)
+
+.PHONY: test
+test: .venv ## run all tests (k=… PYTEST_ARGS=… JOBS=…)
+	@$(PYTEST) -n $(JOBS) --dist loadfile
+
+.PHONY: test-core
+test-core: .venv ## run the tests that need no database: seconds
+	@$(PYTEST) tests/core tests/test_house.py
+
+.PHONY: check check-format check-lint check-types check-imports
+check: check-format check-lint check-types check-imports ## format, lint, types, import contracts (make -k check: all, not only to the first failure)
+check-format: .venv
+	@$(BIN)/ruff format --check .
+check-lint: .venv
+	@$(BIN)/ruff check .
+check-types: .venv
+	@$(BIN)/mypy $(CODE)
+check-imports: .venv
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: fmt
+fmt: .venv ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARGS=…)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+# The locks carry hashes and no address, so that they work with every registry and mirror.
+.PHONY: lock
+lock: ## write both locks anew, keeping what still fits (UPGRADE=1: take the newest of everything)
+	@set -e; uv=$$(command -v uv || true); \
+	if [ -z "$$uv" ]; then \
+		uv=.cache/uv/bin/uv; \
+		[ -x $$uv ] || { "$(PYTHON)" -m venv .cache/uv; .cache/uv/bin/python -m pip install --quiet uv==$(UV_VERSION); }; \
+	fi; \
+	compile="$$uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links"; \
+	$$compile $(if $(UPGRADE),--upgrade) --all-extras --group dev --output-file requirements.lock; \
+	$$compile $(if $(UPGRADE),--upgrade) --constraint requirements.lock --output-file requirements-runtime.lock; \
+	if grep -nE '://|^-' requirements.lock requirements-runtime.lock; then echo "error: a lock names a registry" >&2; exit 1; fi
+
+.PHONY: clean
+clean: ## remove everything that can be built again
+	@rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
