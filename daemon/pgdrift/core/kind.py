@@ -1,0 +1,65 @@
+"""What one kind of object is, as data. The reader turns a row of this into one query.
+
+A kind never holds an algorithm. What differs between servers is said with `since` and `until`;
+an attribute that a server does not have is not read there, and so never compared.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgdrift.core.model import ChangeClass
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute: its name, the SQL expression that reads it, and what a change of it touches.
+
+    The expression must give a JSON-like value in its one canonical form: text, integer, boolean,
+    an ordered text array, or jsonb. Sets are sorted by the expression (COLLATE "C").
+    `since` and `until` bound the major versions that have it, both inclusive.
+    """
+
+    name: str
+    sql: str
+    cls: ChangeClass
+    since: int = 0
+    until: int = 999
+
+    def on(self, major: int) -> bool:
+        """Tell whether a server of this major version has the attribute."""
+        return self.since <= major <= self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of object.
+
+    name: as in `kind:name`, lower case with underscores.
+    cls: what it touches when one comes or goes.
+    path: SQL of a text array, the path of names. args: SQL of the identity arguments with
+        parentheses, for routines.
+    source: the FROM clause, without FROM. where: the condition, if any; `{user_schema}` stands
+        for "pg_namespace n is a schema of the user's".
+    address: SQL of (classid, objid, objsubid) as three expressions, or None where an object has
+        no address of its own (a grant set). parent: the address of the object that this one
+        cannot outlive, likewise; None for none.
+    member: SQL of (classid, objid): the object whose membership in an extension leaves this one
+        out. None: the address.
+    since: the first major version that has the kind.
+    """
+
+    name: str
+    cls: ChangeClass
+    path: str
+    source: str
+    attributes: tuple[Attribute, ...]
+    where: str = "true"
+    args: str = "''"
+    address: tuple[str, str, str] | None = None
+    parent: tuple[str, str, str] | None = None
+    member: tuple[str, str] | None = None
+    since: int = 0
+
+    def attributes_on(self, major: int) -> Iterator[Attribute]:
+        """Give the attributes that a server of this major version has."""
+        return (a for a in self.attributes if a.on(major))

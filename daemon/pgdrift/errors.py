@@ -1,0 +1,63 @@
+"""Errors by whose fault they are. Anything else that is raised is a bug and ends the process.
+
+Each error says what happened, where, and what to do next. `reason` comes from a small closed set
+and is a log field and a metric label; the message is for people and carries no secret.
+"""
+
+
+class PgdriftError(Exception):
+    """What pgdrift tells its user instead of a traceback."""
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        """Keep the message, its `reason`, and the next step for whoever reads it."""
+        super().__init__(message)
+        self.reason = reason
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the message, with the hint behind it."""
+        message = str(self.args[0])
+        return f"{message}\n  hint: {self.hint}" if self.hint else message
+
+
+class ConfigError(PgdriftError):
+    """The operator's: a configuration or a command that cannot be meant.
+
+    Reasons: unreadable, invalid, usage.
+    """
+
+
+class SourceError(PgdriftError):
+    """The watched server's: it could not be asked, so the outcome is unknown.
+
+    Reasons: unreachable, authentication, permission, missing_database, timeout, too_old,
+    not_postgresql, busy, interrupted.
+    """
+
+
+class SinkError(PgdriftError):
+    """The channel's: a message could not be delivered.
+
+    Reasons: unreachable, rate_limited, refused, authentication, invalid.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        hint: str = "",
+        retry: bool,
+        retry_after: float | None = None,
+    ) -> None:
+        """Keep also whether another try can help, and after how many seconds at the earliest."""
+        super().__init__(message, reason=reason, hint=hint)
+        self.retry = retry
+        self.retry_after = retry_after
+
+
+class StoreError(PgdriftError):
+    """The store's: what must survive could not be kept or read back.
+
+    Reasons: unwritable, full, locked, too_new, damaged.
+    """
