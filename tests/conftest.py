@@ -1,0 +1,109 @@
+"""Fixtures that need a server: one real PostgreSQL per worker, fresh databases per test.
+
+PGDRIFT_TEST_PG_BIN=<folder with initdb and postgres> runs the suite on another major version.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from pgdrift.core.names import quote_ident
+from pgdrift.sources.embedded import EmbeddedServer
+
+MakeDatabase = Callable[..., Awaitable[str]]
+MakeRole = Callable[..., Awaitable[str]]
+Execute = Callable[[str, str], Awaitable[None]]
+
+# Durability off: what a crash of the machine loses is gone at the end anyway.
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """One server for this process (each xdist worker has its own)."""
+    given = os.environ.get("PGDRIFT_TEST_PG_BIN")
+    with EmbeddedServer.start(_SETTINGS, binaries=Path(given) if given else None) as running:
+        yield running
+
+
+async def run_sql(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def execute() -> Execute:
+    """`await execute(dsn, sql)` runs a script, in one implicit transaction unless it says more."""
+    return run_sql
+
+
+@pytest.fixture
+async def make_database(server: EmbeddedServer) -> AsyncIterator[MakeDatabase]:
+    """`await make_database()` returns the superuser's DSN of a new, empty database.
+
+    `name=` chooses its name, `sql=` runs in it, `template=` is the database it is copied from.
+    """
+    made: list[str] = []
+
+    async def make(
+        name: str | None = None, *, sql: str = "", template: str = "template0", options: str = ""
+    ) -> str:
+        name = name or f"t_{secrets.token_hex(6)}"
+        ident = quote_ident(name)
+        await run_sql(
+            server.dsn(), f"create database {ident} template {quote_ident(template)} {options}"
+        )
+        made.append(ident)
+        if sql:
+            await run_sql(server.dsn(name), sql)
+        return server.dsn(name)
+
+    yield make
+    for ident in reversed(made):
+        await run_sql(server.dsn(), f"drop database if exists {ident} with (force)")
+
+
+@pytest.fixture
+async def database(make_database: MakeDatabase) -> str:
+    """The superuser's DSN of one fresh, empty database, dropped after the test."""
+    return await make_database()
+
+
+@pytest.fixture
+async def make_role(server: EmbeddedServer, make_database: MakeDatabase) -> AsyncIterator[MakeRole]:
+    """`await make_role(dsn)` makes a role and returns the DSN for it on the same database.
+
+    The role may connect and no more; `name=` and `options=` ("superuser", "nologin", …) say more.
+    It is dropped after the test, before the databases, with what it owns in the one it is for.
+    """
+    made: dict[str, set[str]] = {}
+
+    async def make(dsn: str, name: str | None = None, *, options: str = "") -> str:
+        name, password = name or f"r_{secrets.token_hex(6)}", secrets.token_hex(8)
+        ident = quote_ident(name)
+        await run_sql(server.dsn(), f"create role {ident} login password '{password}' {options}")
+        made.setdefault(ident, set()).add(dsn)
+        return server.dsn(urlsplit(dsn).path.lstrip("/"), name, password)
+
+    yield make
+    for ident, dsns in made.items():
+        for dsn in dsns:
+            await run_sql(dsn, f"drop owned by {ident} cascade")
+        await run_sql(server.dsn(), f"drop role if exists {ident}")
