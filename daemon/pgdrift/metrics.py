@@ -1,0 +1,398 @@
+"""Every metric in one table. Standings and events come in, the text for Prometheus goes out.
+
+A gauge is derived from the latest standings when it is asked for, so that what was mended leaves
+no series behind; only what happens is counted. Knows nothing of HTTP, databases or channels.
+A name or label here is a contract: `python -m pgdrift.metrics` writes docs/metrics.md from it.
+"""
+
+import sys
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import prometheus_client as prometheus
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pgdrift import __version__
+from pgdrift.core.incident import Incident, State
+from pgdrift.core.model import Origin, Outcome, Standing
+
+Sample: TypeAlias = tuple[tuple[str, ...], float]
+
+NOTIFIED = ("delivered", "retried", "failed")
+"""What becomes of one try to notify: it arrived, another try follows, or it was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a scrape looks at; `environments` are those that the configuration names."""
+
+    standings: Mapping[str, Standing]
+    incidents: tuple[Incident, ...]
+    environments: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric. `read` derives a gauge at scrape; without it, the metric keeps what happened."""
+
+    name: str
+    type: Literal["gauge", "counter", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    read: Callable[[Seen], Iterable[Sample]] | None = None
+    buckets: tuple[float, ...] = ()
+
+
+def _up(seen: Seen) -> Iterator[Sample]:
+    for name in seen.environments | seen.standings.keys():
+        yield (name,), float(name in seen.standings and _could_look(seen.standings[name]))
+
+
+def _could_look(standing: Standing) -> bool:
+    """The latest try is also the latest that could look."""
+    return standing.seen_at is not None and standing.seen_at == standing.looked_at
+
+
+def _in_sync(seen: Seen) -> Iterator[Sample]:
+    for standing in filter(_could_look, seen.standings.values()):
+        for against in standing.against:
+            if against.outcome is not Outcome.UNKNOWN:
+                labels = (standing.environment, against.yardstick)
+                yield labels, float(against.outcome is Outcome.IN_SYNC)
+
+
+def _findings(seen: Seen) -> Iterable[Sample]:
+    return Tally(
+        (s.environment, a.yardstick, f.direction.value, f.severity.value, f.cls.value)
+        for s in seen.standings.values()
+        for a in s.against
+        for f in a.findings
+    ).items()
+
+
+def _oldest(seen: Seen) -> Iterator[Sample]:
+    for standing in seen.standings.values():
+        for against in standing.against:
+            if against.findings:
+                first = min(f.first_seen for f in against.findings)
+                yield (standing.environment, against.yardstick), first.timestamp()
+
+
+def _last_look(seen: Seen) -> Iterator[Sample]:
+    return (((s.environment,), s.seen_at.timestamp()) for s in seen.standings.values() if s.seen_at)
+
+
+def _sync_point(seen: Seen) -> Iterator[Sample]:
+    return (
+        ((s.environment,), s.sync_point.at.timestamp())
+        for s in seen.standings.values()
+        if s.sync_point
+    )
+
+
+def _migrations_missing(seen: Seen) -> Iterator[Sample]:
+    for standing in seen.standings.values():
+        for against in standing.against:
+            if against.migrations_missing is not None:
+                labels = (standing.environment, against.yardstick)
+                yield labels, float(against.migrations_missing)
+
+
+def _incidents(seen: Seen) -> Iterable[Sample]:
+    none = {(name, State.OPEN.value): 0 for name in seen.standings}
+    return (none | Tally((i.environment, i.state.value) for i in seen.incidents)).items()
+
+
+def _objects(seen: Seen) -> Iterator[Sample]:
+    return (((s.environment,), float(s.objects)) for s in seen.standings.values() if s.seen_at)
+
+
+def _not_compared(seen: Seen) -> Iterator[Sample]:
+    for standing in seen.standings.values():
+        for kind, count in standing.not_compared.items():
+            yield (standing.environment, kind), float(count)
+
+
+def _build(_: Seen) -> Iterator[Sample]:
+    yield (__version__,), 1.0
+
+
+METRICS: tuple[Row, ...] = (
+    Row(
+        "pgdrift_environment_up",
+        "gauge",
+        "Whether the latest look at the environment could see it (1) or not (0).",
+        ("environment",),
+        _up,
+    ),
+    Row(
+        "pgdrift_in_sync",
+        "gauge",
+        "Whether the environment is as it should be (1) or drifted (0); absent while unknown.",
+        ("environment", "against"),
+        _in_sync,
+    ),
+    Row(
+        "pgdrift_findings",
+        "gauge",
+        "Objects that are not as they should be, at the latest look.",
+        ("environment", "against", "direction", "severity", "class"),
+        _findings,
+    ),
+    Row(
+        "pgdrift_oldest_finding_timestamp_seconds",
+        "gauge",
+        "When the oldest finding that lasts was first seen; absent without findings.",
+        ("environment", "against"),
+        _oldest,
+    ),
+    Row(
+        "pgdrift_last_look_timestamp_seconds",
+        "gauge",
+        "When the environment was last seen: the latest look that succeeded.",
+        ("environment",),
+        _last_look,
+    ),
+    Row(
+        "pgdrift_sync_point_timestamp_seconds",
+        "gauge",
+        "When the environment was last declared right.",
+        ("environment",),
+        _sync_point,
+    ),
+    Row(
+        "pgdrift_migrations_missing",
+        "gauge",
+        "Migrations that the upstream's history has and the environment's has not.",
+        ("environment", "against"),
+        _migrations_missing,
+    ),
+    Row(
+        "pgdrift_incidents",
+        "gauge",
+        "Incidents by state.",
+        ("environment", "state"),
+        _incidents,
+    ),
+    Row(
+        "pgdrift_objects",
+        "gauge",
+        "Objects that the latest successful look read.",
+        ("environment",),
+        _objects,
+    ),
+    Row(
+        "pgdrift_not_compared",
+        "gauge",
+        "Objects that exist and were not compared, by kind.",
+        ("environment", "kind"),
+        _not_compared,
+    ),
+    Row(
+        "pgdrift_looks_total",
+        "counter",
+        "Looks at the environment, by what they found.",
+        ("environment", "outcome"),
+    ),
+    Row(
+        "pgdrift_look_duration_seconds",
+        "histogram",
+        "How long a look took, by how deep it had to go.",
+        ("depth",),
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+    ),
+    Row(
+        "pgdrift_schema_changes_total",
+        "counter",
+        "Objects that were seen to change, by why they changed.",
+        ("environment", "origin"),
+    ),
+    Row(
+        "pgdrift_notifications_total",
+        "counter",
+        "Tries to notify: delivered, retried (another try follows) or failed (given up).",
+        ("channel", "outcome"),
+    ),
+    Row(
+        "pgdrift_notification_delay_seconds",
+        "histogram",
+        "Time from the decision to tell until the channel took the message.",
+        ("channel",),
+        buckets=(0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0),
+    ),
+    Row(
+        "pgdrift_config_last_reload_successful",
+        "gauge",
+        "Whether the configuration could be read when it was last tried (1) or not (0).",
+    ),
+    Row(
+        "pgdrift_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When the configuration was last read without error.",
+    ),
+    Row(
+        "pgdrift_build_info",
+        "gauge",
+        "Constant 1, with the version that runs.",
+        ("version",),
+        _build,
+    ),
+)
+
+
+class Metrics:
+    """All metrics of one process, in a registry of its own."""
+
+    def __init__(
+        self,
+        standings: Callable[[], Mapping[str, Standing]],
+        incidents: Callable[[], Iterable[Incident]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """Take what a scrape shall ask; `now` gives the time, with a zone."""
+        # Per process, and we are the process: a creation time per series would double the page.
+        prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._standings, self._incidents, self._now = standings, incidents, now
+        self._environments: frozenset[str] = frozenset()
+        self._channels: frozenset[str] = frozenset()
+        self._registry = registry = prometheus.CollectorRegistry()
+        self._counters = {
+            r.name: prometheus.Counter(r.name, r.help, r.labels, registry=registry)
+            for r in METRICS
+            if r.type == "counter"
+        }
+        self._histograms = {
+            r.name: prometheus.Histogram(
+                r.name, r.help, r.labels, registry=registry, buckets=r.buckets
+            )
+            for r in METRICS
+            if r.type == "histogram"
+        }
+        self._gauges = {
+            r.name: prometheus.Gauge(r.name, r.help, r.labels, registry=registry)
+            for r in METRICS
+            if r.type == "gauge" and not r.read
+        }
+        registry.register(_Derived(self._seen))
+        prometheus.ProcessCollector(registry=self._registry)
+        prometheus.PlatformCollector(registry=self._registry)
+        self.reloaded(ok=True)
+
+    def known(self, environments: Iterable[str], channels: Iterable[str]) -> None:
+        """Say what the configuration names, at the start and after each reload.
+
+        Their counters begin at 0, so that rate() and increase() see the first event; the
+        counters of what the configuration no longer names go.
+        """
+        before, self._environments = self._environments, frozenset(environments)
+        for name in before - self._environments:
+            self._forget("environment", name)
+        for name in self._environments:
+            self._begin("pgdrift_looks_total", name, Outcome)
+            self._begin("pgdrift_schema_changes_total", name, Origin)
+        before, self._channels = self._channels, frozenset(channels)
+        for name in before - self._channels:
+            self._forget("channel", name)
+        for name in self._channels:
+            self._begin("pgdrift_notifications_total", name, NOTIFIED)
+            self._histograms["pgdrift_notification_delay_seconds"].labels(name)
+
+    def looked(self, environment: str, outcome: Outcome, depth: str, seconds: float) -> None:
+        """Count one look, what it found, how deep it went and how long it took."""
+        self._counters["pgdrift_looks_total"].labels(environment, outcome.value).inc()
+        self._histograms["pgdrift_look_duration_seconds"].labels(depth).observe(seconds)
+
+    def changed(self, environment: str, origin: Origin | None, count: int = 1) -> None:
+        """Count objects that were seen to change; an origin that is not known is untracked."""
+        origin = origin or Origin.UNTRACKED
+        self._counters["pgdrift_schema_changes_total"].labels(environment, origin.value).inc(count)
+
+    def notified(self, channel: str, outcome: str, delay_seconds: float | None = None) -> None:
+        """Count one try to notify (an outcome of NOTIFIED), and its delay once it arrived."""
+        self._counters["pgdrift_notifications_total"].labels(channel, outcome).inc()
+        if delay_seconds is not None:
+            self._histograms["pgdrift_notification_delay_seconds"].labels(channel).observe(
+                delay_seconds
+            )
+
+    def reloaded(self, *, ok: bool) -> None:
+        """Keep whether the configuration could be read."""
+        self._gauges["pgdrift_config_last_reload_successful"].set(float(ok))
+        if ok:
+            name = "pgdrift_config_last_reload_success_timestamp_seconds"
+            self._gauges[name].set(self._now().timestamp())
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the page in Prometheus' text format, and its content type."""
+        return prometheus.generate_latest(
+            self._registry
+        ), prometheus.exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+    def _seen(self) -> Seen:
+        return Seen(self._standings(), tuple(self._incidents()), self._environments)
+
+    def _begin(self, metric: str, first: str, seconds: Iterable[str]) -> None:
+        for second in seconds:
+            self._counters[metric].labels(first, second)
+
+    def _forget(self, label: str, value: str) -> None:
+        for row in METRICS:
+            if row.type != "gauge" and label in row.labels:
+                kept = self._counters if row.type == "counter" else self._histograms
+                kept[row.name].remove_by_labels({label: value})
+
+
+class _Derived(Collector):
+    """Gives the gauges of the table, made anew from what is seen at each scrape."""
+
+    def __init__(self, seen: Callable[[], Seen]) -> None:
+        self._seen = seen
+
+    def describe(self) -> Iterable[Metric]:
+        return (_family(row, ()) for row in METRICS if row.read)
+
+    def collect(self) -> Iterator[Metric]:
+        seen = self._seen()
+        for row in METRICS:
+            if row.read:
+                yield _family(row, row.read(seen))
+
+
+def _family(row: Row, samples: Iterable[Sample]) -> Metric:
+    family = GaugeMetricFamily(row.name, row.help, labels=row.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+def markdown() -> str:
+    """Return docs/metrics.md."""
+    head = (
+        "# Metrics\n\n"
+        "Written by `python -m pgdrift.metrics > docs/metrics.md` from the table in"
+        " `daemon/pgdrift/metrics.py`.\n\n"
+        "Served at `/metrics`. Names and labels are a contract. `against` is `sync` (the"
+        " environment against its own\nsync point) or the name of the upstream. Gauges are derived"
+        " from the latest look at each scrape: what\nwas mended is gone at the next scrape. What is"
+        " unknown has no `pgdrift_in_sync`, and is never clean:\nalert on"
+        " `pgdrift_environment_up == 0` and on the age of"
+        " `pgdrift_last_look_timestamp_seconds` too.\n\n"
+        "| metric | type | labels | meaning |\n|---|---|---|---|\n"
+    )
+    rows = (
+        f"| `{r.name}` | {r.type} | {', '.join(f'`{n}`' for n in r.labels)} | {r.help} |\n"
+        for r in METRICS
+    )
+    tail = (
+        "\nThe usual `process_*` and `python_info` are there too. No label ever holds the name of"
+        " an object of a schema.\n"
+    )
+    return head + "".join(rows) + tail
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
