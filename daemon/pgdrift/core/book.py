@@ -1,0 +1,81 @@
+"""What is remembered of one environment between two looks, and what one look changes of it.
+
+The look takes a Book and returns a Step; the store loads the one and saves the other whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pgdrift.core.incident import Incident, Notice
+from pgdrift.core.model import (
+    Against,
+    Agreed,
+    Event,
+    History,
+    LedgerMark,
+    Outcome,
+    Snapshot,
+    SyncPoint,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All that one look needs to know of one environment; empty at first.
+
+    `snapshot` is the last good one, `expected` the content that is declared right. `agreed` was
+    reached with the upstream named in `agreed_with`, which need not be today's. `sync_point` is
+    the latest and has its id. `incidents` are the open ones, oldest first. `against` is the last
+    standing per yardstick, so that a restart shows the last known state. Times are UTC.
+    """
+
+    environment: str
+    snapshot: Snapshot | None = None
+    expected: Snapshot | None = None
+    agreed: Agreed | None = None
+    agreed_with: str | None = None
+    sync_point: SyncPoint | None = None
+    gate: str = ""
+    mark: LedgerMark | None = None
+    histories: tuple[History, ...] = ()
+    outcome: Outcome | None = None
+    reason: str = ""
+    looked_at: datetime | None = None
+    seen_at: datetime | None = None
+    failures: int = 0
+    incidents: tuple[Incident, ...] = ()
+    against: tuple[Against, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one look changed. None means unchanged; an empty tuple is a value.
+
+    `at` is when the look was made, UTC. `reason` and `failures` go with `outcome` and are kept
+    only with it; `agreed` and `agreed_with` go together. `sync_point` is a new one to keep, with
+    `expected` (or else `snapshot`) as its content. `incidents` are inserted or replaced by id.
+    Each notice comes with the channels that it goes to. `based_on` is the id of the sync point
+    that the Book had: a Step of an older one must not be kept.
+    """
+
+    environment: str
+    at: datetime
+    outcome: Outcome | None = None
+    reason: str = ""
+    failures: int = 0
+    seen_at: datetime | None = None
+    snapshot: Snapshot | None = None
+    expected: Snapshot | None = None
+    agreed: Agreed | None = None
+    agreed_with: str | None = None
+    sync_point: SyncPoint | None = None
+    gate: str | None = None
+    mark: LedgerMark | None = None
+    histories: tuple[History, ...] | None = None
+    against: tuple[Against, ...] | None = None
+    incidents: tuple[Incident, ...] = ()
+    notices: tuple[tuple[Notice, tuple[str, ...]], ...] = ()
+    events: tuple[Event, ...] = ()
+    based_on: int | None = None

@@ -1,0 +1,69 @@
+"""The database's errors as ours, translated once, at the edge; and the one error of our own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from pgdrift.errors import StoreError
+
+_REASONS = {
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_CANTOPEN: "unwritable",
+    sqlite3.SQLITE_READONLY: "unwritable",
+    sqlite3.SQLITE_PERM: "unwritable",
+    sqlite3.SQLITE_IOERR: "unwritable",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+}
+
+_WORDS = {
+    "locked": (
+        "the store {path} is held by another process",
+        "end the other pgdrift command that writes to it, or wait for it",
+    ),
+    "full": ("no space is left for the store {path}", "free space on that disk"),
+    "unwritable": (
+        "the store {path} cannot be written ({detail})",
+        "let pgdrift's user write to the file and its directory; see that the disk is healthy",
+    ),
+    "damaged": (
+        "the store {path} is damaged, or no store at all ({detail})",
+        "restore it from its latest backup, or move it away to begin anew",
+    ),
+}
+
+
+class Stale(StoreError):  # noqa: N818 - a state of affairs, not a fault
+    """A look was made before the environment was declared right anew; nothing of it was kept."""
+
+    def __init__(self, environment: str) -> None:
+        super().__init__(
+            f"{environment} was declared right by someone else during this look",
+            reason="stale",
+            hint="look again",
+        )
+
+
+def store_error(reason: str, path: str, detail: str = "") -> StoreError:
+    """Return the error for a reason, with the words that go with it."""
+    message, hint = _WORDS[reason]
+    return StoreError(message.format(path=path, detail=detail), reason=reason, hint=hint)
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Raise what the database raises as StoreError; what has no translation is a bug of ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        reason = None if code is None else _REASONS.get(code & 0xFF)
+        if reason is None:
+            raise
+        raise store_error(reason, path, str(error.orig)) from error

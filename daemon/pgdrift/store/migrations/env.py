@@ -1,0 +1,6 @@
+"""Alembic's way in: runs on the connection that it is given, inside that one's transaction."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

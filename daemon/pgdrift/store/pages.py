@@ -1,0 +1,164 @@
+"""A snapshot ↔ pages of lines: pure, no database.
+
+A line is one object: digest, oid, and marks (hashes of identities) of what it depends on. Lines
+whose digests begin alike share a page, and a page is named by its own hash. So two snapshots
+that differ in one object share all pages but two, whatever the size of the schema.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeAlias
+
+from pgdrift.core.digest import content_digest
+from pgdrift.core.model import Object, ObjectId, Snapshot
+
+Pairs: TypeAlias = tuple[tuple[ObjectId, ObjectId], ...]
+
+_HEAD = struct.Struct(">16sII")
+_MARK = 16
+_LINES = 128  # most lines of a page, on average
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some objects of a snapshot: those whose digests begin with `bucket`."""
+
+    digest: bytes
+    bucket: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One object of a page: hex digest, oid, marks of what it depends on."""
+
+    digest: str
+    oid: int
+    marks: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A snapshot made ready to be kept. `loose` are dependencies that no line can hold."""
+
+    snapshot: Snapshot
+    pages: tuple[Page, ...]
+    loose: Pairs
+
+
+def paginate(snapshot: Snapshot) -> Manifest:
+    """Return the snapshot as pages."""
+    marks, loose = _marks(snapshot)
+    width = _width(len(snapshot.objects))
+    buckets: dict[str, list[bytes]] = defaultdict(list)
+    for o in snapshot.objects.values():
+        buckets[o.digest[:width]].append(_line(o, marks.get(o.id, ())))
+    pages = (_page(bucket, b"".join(sorted(lines))) for bucket, lines in buckets.items())
+    return Manifest(snapshot, tuple(pages), loose)
+
+
+def _width(objects: int) -> int:
+    width = 0
+    while objects > _LINES * 16**width:
+        width += 1
+    return width
+
+
+def buckets_of(digest: str) -> tuple[str, ...]:
+    """Return every bucket that may hold an object of this digest, whatever a snapshot's size."""
+    return tuple(digest[:width] for width in range(7))
+
+
+def _page(bucket: str, body: bytes) -> Page:
+    return Page(page_digest(bucket, body), bucket, body)
+
+
+def page_digest(bucket: str, body: bytes) -> bytes:
+    """Return the name of a page."""
+    return blake2b(body, digest_size=16, key=bucket.encode()).digest()
+
+
+def _line(o: Object, marks: tuple[bytes, ...] | list[bytes]) -> bytes:
+    return _HEAD.pack(bytes.fromhex(o.digest), o.oid, len(marks)) + b"".join(marks)
+
+
+def lines(body: bytes) -> Iterator[Line]:
+    """Give the lines of a page that is whole."""
+    at = 0
+    while at < len(body):
+        digest, oid, count = _HEAD.unpack_from(body, at)
+        at += _HEAD.size
+        marks = tuple(body[i : i + _MARK] for i in range(at, at + count * _MARK, _MARK))
+        at += count * _MARK
+        yield Line(digest.hex(), oid, marks)
+
+
+def _mark(id_: ObjectId) -> bytes:
+    text = json.dumps((id_.kind, id_.path, id_.args))
+    return blake2b(text.encode(), digest_size=_MARK).digest()
+
+
+def _marks(snapshot: Snapshot) -> tuple[Mapping[ObjectId, list[bytes]], Pairs]:
+    known = {id_: _mark(id_) for _, id_ in snapshot.dependencies if id_ in snapshot.objects}
+    marks: dict[ObjectId, list[bytes]] = defaultdict(list)
+    loose = []
+    for pair in snapshot.dependencies:
+        dependent, referenced = pair
+        if dependent in snapshot.objects and referenced in known:
+            marks[dependent].append(known[referenced])
+        else:
+            loose.append(pair)
+    return marks, tuple(loose)
+
+
+def dependencies(objects: Mapping[str, Object], all_lines: list[Line], loose: Pairs) -> Pairs:
+    """Return the sorted pairs that these lines stand for; `objects` are keyed by digest.
+
+    Raises KeyError when a line depends on what is not there.
+    """
+    if not any(line.marks for line in all_lines):
+        return loose
+    named = {_mark(o.id): o.id for o in objects.values()}
+    pairs = [(objects[ln.digest].id, named[mark]) for ln in all_lines for mark in ln.marks]
+    return tuple(sorted([*pairs, *loose], key=_order))
+
+
+def _order(pair: tuple[ObjectId, ObjectId]) -> tuple[object, ...]:
+    # The order of ObjectId itself, but an order of magnitude quicker to compare.
+    a, b = pair
+    return (a.kind, a.path, a.args, b.kind, b.path, b.args)
+
+
+def body_of(o: Object) -> str:
+    """Return an object's content as ASCII JSON, so that any text survives any database."""
+    parent = o.parent and (o.parent.kind, o.parent.path, o.parent.args)
+    return json.dumps((o.id.kind, o.id.path, o.id.args, parent, dict(o.attributes)))
+
+
+def object_of(digest: str, body: str) -> Object:
+    """Return the object of a content. Raises ValueError when it is not what its digest says."""
+    try:
+        kind, path, args, parent, attributes = json.loads(body)
+        if content_digest(kind, tuple(path), args, attributes) != digest:
+            raise ValueError("a content that is not what its digest says")
+        above = parent and ObjectId(parent[0], tuple(parent[1]), parent[2])
+    except (TypeError, LookupError) as error:
+        raise ValueError("a content of another shape") from error
+    return _known(Object(ObjectId(kind, tuple(path), args), attributes, above or None), digest)
+
+
+def at_oid(o: Object, oid: int) -> Object:
+    """Return the object with this oid; one content has another oid in every database."""
+    return o if o.oid == oid else _known(Object(o.id, o.attributes, o.parent, oid), o.digest)
+
+
+def _known(o: Object, digest: str) -> Object:
+    # Where cached_property would put it: the digest was computed a moment ago.
+    o.__dict__["digest"] = digest
+    return o

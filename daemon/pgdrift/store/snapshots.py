@@ -1,0 +1,165 @@
+"""Snapshots in and out of the database, content by content; equal contents are kept once.
+
+Within one write transaction a page that is there has all its contents there, too: so only the
+contents of new pages are looked for, and only those that are missing are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NoReturn, TypeVar
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Row, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pgdrift.core.digest import root_digest
+from pgdrift.core.model import Object, Snapshot
+from pgdrift.errors import StoreError
+from pgdrift.store import codec, tables
+from pgdrift.store.pages import (
+    Line,
+    Manifest,
+    Page,
+    at_oid,
+    body_of,
+    dependencies,
+    lines,
+    object_of,
+    page_digest,
+)
+
+T = TypeVar("T")
+
+_BATCH = 1000
+
+# Contents in use, by digest, so that many environments and times share what they have in common.
+Contents = WeakValueDictionary[str, Object]
+
+
+def batches(items: Iterable[T]) -> Iterable[list[T]]:
+    """Give the items in lists that one statement can carry."""
+    source = iter(items)
+    while batch := list(islice(source, _BATCH)):
+        yield batch
+
+
+async def keep(c: AsyncConnection, environment: str, at: datetime, manifest: Manifest) -> int:
+    """Write a snapshot and return its row's id. `at` is the present, UTC."""
+    new = await _missing(c, tables.page, {p.digest: p for p in manifest.pages})
+    await _keep_contents(c, manifest.snapshot, new)
+    rows = [{"digest": p.digest, "bucket": p.bucket, "body": p.body} for p in new]
+    await insert_all(c, tables.page, rows)
+    s = manifest.snapshot
+    row = {
+        "environment": environment,
+        "kept_at": at,
+        "taken_at": s.taken_at,
+        "root": s.root,
+        "database": s.database,
+        "server_version": s.server_version,
+        "format": s.format,
+        "kinds": codec.KINDS.write(s.kinds),
+        "unread": codec.TEXTS.write(dict(s.unread)),
+        "loose": codec.PAIRS.write(manifest.loose),
+    }
+    id_ = await insert(c, tables.snapshot, row)
+    links = [{"snapshot_id": id_, "page": p.digest} for p in manifest.pages]
+    await insert_all(c, tables.snapshot_page, links)
+    return id_
+
+
+async def _keep_contents(c: AsyncConnection, snapshot: Snapshot, new: Sequence[Page]) -> None:
+    wanted = {line.digest for page in new for line in lines(page.body)}
+    by_digest = {
+        bytes.fromhex(o.digest): o for o in snapshot.objects.values() if o.digest in wanted
+    }
+    missing = await _missing(c, tables.content, by_digest)
+    for batch in batches(missing):
+        rows = [{"digest": bytes.fromhex(o.digest), "body": body_of(o)} for o in batch]
+        await insert_all(c, tables.content, rows)
+
+
+async def _missing(c: AsyncConnection, table: Table, items: dict[bytes, T]) -> list[T]:
+    there: set[bytes] = set()
+    for batch in batches(items):
+        found = await c.execute(select(table.c.digest).where(table.c.digest.in_(batch)))
+        there.update(found.scalars())
+    return [item for digest, item in items.items() if digest not in there]
+
+
+async def insert(c: AsyncConnection, table: Table, row: dict[str, Any]) -> int:
+    """Insert one row and return the id that it was given."""
+    made = await c.execute(table.insert().values(row).returning(table.c.id))
+    id_: int = made.scalar_one()
+    return id_
+
+
+async def insert_all(c: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert many rows of one shape; none is fine."""
+    if rows:
+        await c.execute(table.insert(), rows)
+
+
+async def read(c: AsyncConnection, id_: int, contents: Contents) -> Snapshot:
+    """Return a kept snapshot. Raises StoreError (damaged) when it is not what was kept."""
+    row = (await c.execute(select(tables.snapshot).where(tables.snapshot.c.id == id_))).one()
+    all_lines = [line async for page in _pages(c, row) for line in lines(page.body)]
+    objects = await _read_contents(c, row, {line.digest for line in all_lines}, contents)
+    return await asyncio.to_thread(_assemble, row, all_lines, objects)
+
+
+async def _pages(c: AsyncConnection, row: Row[Any]) -> AsyncIterator[Row[Any]]:
+    mine = tables.page.join(tables.snapshot_page)
+    query = select(tables.page).select_from(mine)
+    for page in await c.execute(query.where(tables.snapshot_page.c.snapshot_id == row.id)):
+        if page_digest(page.bucket, page.body) != page.digest:
+            _damaged(row)
+        yield page
+
+
+async def _read_contents(
+    c: AsyncConnection, row: Row[Any], digests: set[str], contents: Contents
+) -> dict[str, Object]:
+    found = {digest: o for digest in digests if (o := contents.get(digest)) is not None}
+    column = tables.content.c.digest
+    for batch in batches(bytes.fromhex(d) for d in digests if d not in found):
+        for digest, body in await c.execute(select(tables.content).where(column.in_(batch))):
+            try:
+                o = object_of(digest.hex(), body)
+            except ValueError:
+                _damaged(row)
+            found[o.digest] = contents[o.digest] = o
+    return found
+
+
+def _assemble(row: Row[Any], all_lines: list[Line], objects: dict[str, Object]) -> Snapshot:
+    # The contents were held against their digests one by one; their sum must be the root.
+    if root_digest(line.digest for line in all_lines) != row.root:
+        _damaged(row)
+    try:
+        mine = [at_oid(objects[line.digest], line.oid) for line in all_lines]
+        pairs = dependencies(objects, all_lines, codec.PAIRS.read(row.loose))
+    except KeyError:
+        _damaged(row)
+    return Snapshot(
+        objects={o.id: o for o in mine},
+        kinds=codec.KINDS.read(row.kinds),
+        server_version=row.server_version,
+        taken_at=row.taken_at,
+        database=row.database,
+        unread=codec.TEXTS.read(row.unread),
+        dependencies=pairs,
+        format=row.format,
+    )
+
+
+def _damaged(row: Row[Any]) -> NoReturn:
+    raise StoreError(
+        f"snapshot {row.id} of {row.environment} is not what was kept",
+        reason="damaged",
+        hint="restore the store from its latest backup",
+    )

@@ -1,0 +1,182 @@
+"""The tables of the store. Migrations lead here step by step; a test compares the two.
+
+Times are whole microseconds since 1970 in UTC: they compare and sort alike in every database.
+JSON is text of our own making, so that what comes out is what went in.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970 and given back in UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        # A naive datetime raises TypeError here: better than an hour that nobody can name.
+        return None if value is None else (value - _EPOCH) // _TICK
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + value * _TICK
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# One row per distinct content of an object, over all environments, snapshots and times.
+content = Table(
+    "content",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+# A share of a snapshot's objects, named by its own hash; `bucket` is the digits that the digests
+# of its objects begin with. A change rewrites the pages it touches and no others.
+page = Table(
+    "page",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("bucket", Text, nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("environment", Text, nullable=False, index=True),
+    Column("kept_at", Instant, nullable=False, index=True),
+    Column("taken_at", Instant, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("server_version", Integer, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("unread", Text, nullable=False),
+    # Dependencies with an end that is no object of the snapshot; the others are in the pages.
+    Column("loose", Text, nullable=False),
+    sqlite_autoincrement=True,  # an id that was used once never names another snapshot
+)
+
+snapshot_page = Table(
+    "snapshot_page",
+    metadata,
+    Column("snapshot_id", ForeignKey("snapshot.id", ondelete="CASCADE"), primary_key=True),
+    Column("page", ForeignKey("page.digest"), primary_key=True, index=True),
+)
+
+sync_point = Table(
+    "sync_point",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("environment", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("snapshot_id", ForeignKey("snapshot.id"), nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+environment = Table(
+    "environment",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("outcome", Text),
+    Column("reason", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("looked_at", Instant),
+    Column("seen_at", Instant),
+    Column("gate", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("histories", Text, nullable=False),
+    Column("against", Text, nullable=False),
+    Column("agreed_with", Text),
+    Column("agreed_unknown", Text, nullable=False),
+    Column("snapshot_id", ForeignKey("snapshot.id"), index=True),
+    Column("expected_id", ForeignKey("snapshot.id"), index=True),
+    Column("agreed_id", ForeignKey("snapshot.id"), index=True),
+    Column("sync_point_id", ForeignKey("sync_point.id")),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("resolved_at", Instant, index=True),
+    Column("body", Text, nullable=False),
+    Index(None, "environment", "state"),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# The outbox. `seq` is the order in which things were decided, and so the order of telling.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("notice_id", ForeignKey("notice.id"), nullable=False, index=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("channel", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("uncertain", Boolean, nullable=False),
+    Column("next_attempt_at", Instant),
+    Column("attempted_at", Instant),
+    Column("ended_at", Instant),
+    Column("reason", Text, nullable=False),
+    Column("ref", Text),
+    Index(None, "channel", "incident_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("verb", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Index(None, "environment", "id"),
+)
