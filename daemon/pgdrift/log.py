@@ -27,9 +27,7 @@ def _redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {k: redact(v) if isinstance(v, str) else v for k, v in event.items()}
 
 
-def configure(
-    level: str = "info", fmt: Literal["auto", "json", "console"] = "auto"
-) -> None:
+def configure(level: str = "info", fmt: Literal["auto", "json", "console"] = "auto") -> None:
     """Set up logging for the process, to standard error; `auto` is readable on a terminal."""
     console = fmt == "console" or (fmt == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
@@ -51,6 +49,6 @@ def configure(
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """Return a logger whose events carry `logger=name`."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    """Return a logger whose events carry `room=name` (structlog keeps `logger` for itself)."""
+    logger: FilteringBoundLogger = structlog.get_logger(room=name)
     return logger
