@@ -46,6 +46,7 @@ class Codec(Generic[T]):
 HISTORIES = Codec(TypeAdapter(tuple[History, ...]), "migration history")
 MARK = Codec[LedgerMark | None](TypeAdapter(LedgerMark | None), "ledger mark")
 AGAINST = Codec(TypeAdapter(tuple[Against, ...]), "standing")
+ID = Codec[ObjectId | None](TypeAdapter(ObjectId | None), "parent")
 IDS = Codec(TypeAdapter(frozenset[ObjectId]), "set of objects")
 PAIRS = Codec(TypeAdapter(tuple[tuple[ObjectId, ObjectId], ...]), "list of dependencies")
 KINDS = Codec(TypeAdapter(frozenset[str]), "set of kinds")

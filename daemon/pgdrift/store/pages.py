@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeAlias
 
-from pgdrift.core.digest import content_digest
+from pgdrift.core.digest import canonical
 from pgdrift.core.model import Object, ObjectId, Snapshot
 
 Pairs: TypeAlias = tuple[tuple[ObjectId, ObjectId], ...]
@@ -135,22 +135,18 @@ def _order(pair: tuple[ObjectId, ObjectId]) -> tuple[object, ...]:
     return (a.kind, a.path, a.args, b.kind, b.path, b.args)
 
 
-def body_of(o: Object) -> str:
-    """Return an object's content as ASCII JSON, so that any text survives any database."""
-    parent = o.parent and (o.parent.kind, o.parent.path, o.parent.args)
-    return json.dumps((o.id.kind, o.id.path, o.id.args, parent, dict(o.attributes)))
+def body_of(o: Object) -> bytes:
+    """Return an object's content: the very text whose hash its digest is."""
+    text = canonical([o.id.kind, o.id.path, o.id.args, dict(o.attributes)])
+    return text.encode("utf-8", "surrogatepass")
 
 
-def object_of(digest: str, body: str) -> Object:
+def object_of(digest: str, body: bytes, parent: ObjectId | None) -> Object:
     """Return the object of a content. Raises ValueError when it is not what its digest says."""
-    try:
-        kind, path, args, parent, attributes = json.loads(body)
-        if content_digest(kind, tuple(path), args, attributes) != digest:
-            raise ValueError("a content that is not what its digest says")
-        above = parent and ObjectId(parent[0], tuple(parent[1]), parent[2])
-    except (TypeError, LookupError) as error:
-        raise ValueError("a content of another shape") from error
-    return _known(Object(ObjectId(kind, tuple(path), args), attributes, above or None), digest)
+    if blake2b(body, digest_size=16).hexdigest() != digest:
+        raise ValueError("a content that is not what its digest says")
+    kind, path, args, attributes = json.loads(body)
+    return _known(Object(ObjectId(kind, tuple(path), args), attributes, parent), digest)
 
 
 def at_oid(o: Object, oid: int) -> Object:

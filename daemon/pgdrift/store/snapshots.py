@@ -79,8 +79,12 @@ async def _keep_contents(c: AsyncConnection, snapshot: Snapshot, new: Sequence[P
     }
     missing = await _missing(c, tables.content, by_digest)
     for batch in batches(missing):
-        rows = [{"digest": bytes.fromhex(o.digest), "body": body_of(o)} for o in batch]
-        await insert_all(c, tables.content, rows)
+        await insert_all(c, tables.content, [_content(o) for o in batch])
+
+
+def _content(o: Object) -> dict[str, Any]:
+    parent = codec.ID.write(o.parent)
+    return {"digest": bytes.fromhex(o.digest), "body": body_of(o), "parent": parent}
 
 
 async def _missing(c: AsyncConnection, table: Table, items: dict[bytes, T]) -> list[T]:
@@ -109,7 +113,9 @@ async def read(c: AsyncConnection, id_: int, contents: Contents) -> Snapshot:
     row = (await c.execute(select(tables.snapshot).where(tables.snapshot.c.id == id_))).one()
     all_lines = [line async for page in _pages(c, row) for line in lines(page.body)]
     objects = await _read_contents(c, row, {line.digest for line in all_lines}, contents)
-    return await asyncio.to_thread(_assemble, row, all_lines, objects)
+    snapshot = await asyncio.to_thread(_assemble, row, all_lines, objects)
+    contents.update((o.digest, o) for o in snapshot.objects.values())
+    return snapshot
 
 
 async def _pages(c: AsyncConnection, row: Row[Any]) -> AsyncIterator[Row[Any]]:
@@ -127,17 +133,18 @@ async def _read_contents(
     found = {digest: o for digest in digests if (o := contents.get(digest)) is not None}
     column = tables.content.c.digest
     for batch in batches(bytes.fromhex(d) for d in digests if d not in found):
-        for digest, body in await c.execute(select(tables.content).where(column.in_(batch))):
+        query = select(tables.content).where(column.in_(batch))
+        for digest, body, parent in await c.execute(query):
             try:
-                o = object_of(digest.hex(), body)
+                o = object_of(digest.hex(), body, codec.ID.read(parent))
             except ValueError:
                 _damaged(row)
-            found[o.digest] = contents[o.digest] = o
+            found[o.digest] = o
     return found
 
 
 def _assemble(row: Row[Any], all_lines: list[Line], objects: dict[str, Object]) -> Snapshot:
-    # The contents were held against their digests one by one; their sum must be the root.
+    # Each content was held against its digest already.
     if root_digest(line.digest for line in all_lines) != row.root:
         _damaged(row)
     try:

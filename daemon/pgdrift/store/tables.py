@@ -56,7 +56,8 @@ content = Table(
     "content",
     metadata,
     Column("digest", LargeBinary, primary_key=True),
-    Column("body", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("parent", Text, nullable=False),
 )
 
 # A share of a snapshot's objects, named by its own hash; `bucket` is the digits that the digests

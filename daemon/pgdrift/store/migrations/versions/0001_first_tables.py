@@ -11,7 +11,8 @@ def upgrade() -> None:
     op.create_table(
         "content",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("parent", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_content"),
     )
     op.create_table(
