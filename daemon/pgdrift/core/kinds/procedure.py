@@ -1,0 +1,5 @@
+"""Procedures."""
+
+from pgdrift.core.kinds.routines import routine
+
+KIND = routine("procedure", "p.prokind = 'p'")

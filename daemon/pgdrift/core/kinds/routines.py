@@ -1,0 +1,67 @@
+"""What functions and procedures share: all of pg_proc but how an aggregate is put together."""
+
+from pgdrift.core.kind import Attribute, Kind
+from pgdrift.core.kinds.fragments import (
+    COMMENT,
+    IN_SCHEMA,
+    PROC,
+    USER_SCHEMA,
+    comment_join,
+    owner,
+    sorted_set,
+    words,
+)
+from pgdrift.core.model import ChangeClass
+
+IDENTITY_ARGUMENTS = "'(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'"
+
+SOURCE = """pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang"""
+
+ARGUMENTS = Attribute(
+    "arguments", "pg_catalog.pg_get_function_arguments(p.oid)", ChangeClass.STRUCTURE
+)
+PARALLEL = Attribute(
+    "parallel",
+    words("p.proparallel", s="safe", r="restricted", u="unsafe"),
+    ChangeClass.PERFORMANCE,
+)
+
+
+def routine(name: str, where: str, *attributes: Attribute) -> Kind:
+    """Return the row of one kind of routine: what all share, and its own attributes."""
+    return Kind(
+        name=name,
+        cls=ChangeClass.BEHAVIOUR,
+        path="ARRAY[n.nspname, p.proname]",
+        args=IDENTITY_ARGUMENTS,
+        source=SOURCE + comment_join(PROC, "p.oid"),
+        where=f"{where} AND {USER_SCHEMA}",
+        address=(PROC, "p.oid", "0"),
+        parent=IN_SCHEMA,
+        attributes=(
+            ARGUMENTS,
+            Attribute("language", "l.lanname::text", ChangeClass.BEHAVIOUR),
+            Attribute("body", "p.prosrc", ChangeClass.BEHAVIOUR, until=13),
+            Attribute(
+                "body",
+                "COALESCE(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)",
+                ChangeClass.BEHAVIOUR,
+                since=14,
+            ),
+            Attribute("library", "p.probin", ChangeClass.BEHAVIOUR),
+            Attribute("security_definer", "p.prosecdef", ChangeClass.SECURITY),
+            Attribute("settings", sorted_set("p.proconfig"), ChangeClass.SECURITY),
+            Attribute(
+                "transforms",
+                "CASE WHEN p.protrftypes IS NOT NULL"
+                ' THEN ARRAY(SELECT pg_catalog.format_type(y, NULL) COLLATE "C"'
+                " FROM pg_catalog.unnest(p.protrftypes) y ORDER BY 1) END",
+                ChangeClass.BEHAVIOUR,
+            ),
+            *attributes,
+            owner("p.proowner"),
+            COMMENT,
+        ),
+    )

@@ -1,0 +1,15 @@
+"""Schemas."""
+
+from pgdrift.core.kind import Kind
+from pgdrift.core.kinds.fragments import COMMENT, NAMESPACE, USER_SCHEMA, comment_join, owner
+from pgdrift.core.model import ChangeClass
+
+KIND = Kind(
+    name="schema",
+    cls=ChangeClass.STRUCTURE,
+    path="ARRAY[n.nspname]",
+    source="pg_catalog.pg_namespace n" + comment_join(NAMESPACE, "n.oid"),
+    where=USER_SCHEMA,
+    address=(NAMESPACE, "n.oid", "0"),
+    attributes=(owner("n.nspowner"), COMMENT),
+)

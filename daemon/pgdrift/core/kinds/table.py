@@ -1,0 +1,80 @@
+"""Tables, ordinary and partitioned. Columns and constraints are objects of their own."""
+
+from pgdrift.core.kind import Attribute, Kind
+from pgdrift.core.kinds.fragments import (
+    CLASS,
+    COMMENT,
+    IN_SCHEMA,
+    USER_SCHEMA,
+    comment_join,
+    owner,
+    tablespace,
+    words,
+)
+from pgdrift.core.model import ChangeClass
+
+# Parents in the order of INHERITS, which decides whose column comes first.
+INHERITS = """(SELECT i.inhrelid,
+        pg_catalog.array_agg(i.inhparent::pg_catalog.regclass::text ORDER BY i.inhseqno) AS parents
+    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
+    WHERE p.relkind IN ('r', 'p', 'f') GROUP BY i.inhrelid) h"""
+
+PARTITION_BOUND = Attribute(
+    "partition_bound",
+    "pg_catalog.pg_get_expr(c.relpartbound, c.oid)",
+    ChangeClass.STRUCTURE,
+)
+INHERITED = Attribute("inherits", "COALESCE(h.parents, '{}'::text[])", ChangeClass.STRUCTURE)
+
+KIND = Kind(
+    name="table",
+    cls=ChangeClass.STRUCTURE,
+    path="ARRAY[n.nspname, c.relname]",
+    source=f"""pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+        LEFT JOIN pg_catalog.pg_class o ON o.oid = c.reltoastrelid
+        LEFT JOIN pg_catalog.pg_index ri ON ri.indrelid = c.oid AND ri.indisreplident
+        LEFT JOIN pg_catalog.pg_class rc ON rc.oid = ri.indexrelid
+        LEFT JOIN {INHERITS} ON h.inhrelid = c.oid"""
+    + comment_join(CLASS, "c.oid"),
+    where=f"c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {USER_SCHEMA}",
+    address=(CLASS, "c.oid", "0"),
+    parent=IN_SCHEMA,
+    attributes=(
+        Attribute(
+            "persistence",
+            words("c.relpersistence", p="permanent", u="unlogged"),
+            ChangeClass.BEHAVIOUR,
+        ),
+        Attribute("row_security", "c.relrowsecurity", ChangeClass.SECURITY),
+        Attribute("force_row_security", "c.relforcerowsecurity", ChangeClass.SECURITY),
+        Attribute(
+            "partition_key",
+            "CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END",
+            ChangeClass.STRUCTURE,
+        ),
+        PARTITION_BOUND,
+        INHERITED,
+        Attribute(
+            "of_type", "NULLIF(c.reloftype, 0)::pg_catalog.regtype::text", ChangeClass.STRUCTURE
+        ),
+        Attribute("access_method", "m.amname::text", ChangeClass.PERFORMANCE),
+        Attribute(
+            "options",
+            'ARRAY(SELECT u::text COLLATE "C" FROM pg_catalog.unnest(c.reloptions) u UNION ALL'
+            " SELECT 'toast.' || u FROM pg_catalog.unnest(o.reloptions) u ORDER BY 1)",
+            ChangeClass.PERFORMANCE,
+        ),
+        Attribute(
+            "replica_identity",
+            words("c.relreplident", d="default", n="nothing", f="full", i="index ")
+            + " || CASE WHEN c.relreplident = 'i'"
+            " THEN COALESCE(pg_catalog.quote_ident(rc.relname), '(dropped)') ELSE '' END",
+            ChangeClass.BEHAVIOUR,
+        ),
+        tablespace("c"),
+        owner("c.relowner"),
+        COMMENT,
+    ),
+)

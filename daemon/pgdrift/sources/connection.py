@@ -1,0 +1,172 @@
+"""A DSN in, a session out that can only read, with the same settings wherever it is.
+
+What holds for a session is asked for at its start; what a reading depends on is set again inside
+its transaction, because a pooler may refuse or lose the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+
+from pgdrift.errors import ConfigError, SourceError
+from pgdrift.sources.dsn import describe, to_url
+from pgdrift.sources.refusals import translated
+
+__all__ = ["Connection", "connect", "connection", "describe", "reading", "translated"]
+
+OLDEST = 130000
+
+# All that changes how a server prints its catalog, or whether a reading may harm it.
+_SETTINGS = {
+    "search_path": "",
+    "default_transaction_read_only": "on",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "TimeZone": "UTC",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
+    "jit": "off",
+}
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver's classes are untyped
+    """The driver's connection, which also knows where it leads and how it is set."""
+
+    where: str = "the server"
+    settings: dict[str, str]
+
+
+async def connect(
+    dsn: str,
+    *,
+    statement_timeout: float = 60.0,
+    lock_timeout: float = 2.0,
+    connect_timeout: float = 10.0,
+) -> Connection:
+    """Return a read-only session; all times are in seconds.
+
+    Raises ConfigError (invalid) for a DSN that is none, SourceError for all that a server, or
+    the way to it, can have against it.
+    """
+    url, where = to_url(dsn), describe(dsn)
+    settings = _SETTINGS | {
+        "statement_timeout": _milliseconds(statement_timeout),
+        "lock_timeout": _milliseconds(lock_timeout),
+        "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout, 60.0)),
+    }
+    with translated(where, connecting=True):
+        async with asyncio.timeout(connect_timeout):
+            session = await _open(url, settings, command_timeout=statement_timeout + 10.0)
+    session.where, session.settings = where, settings
+    try:
+        await _refuse_strangers(session)
+    except BaseException:
+        session.terminate()
+        raise
+    return session
+
+
+@asynccontextmanager
+async def connection(
+    dsn: str,
+    *,
+    statement_timeout: float = 60.0,
+    lock_timeout: float = 2.0,
+    connect_timeout: float = 10.0,
+) -> AsyncIterator[Connection]:
+    """Give what `connect` returns, and close it at the end."""
+    session = await connect(
+        dsn,
+        statement_timeout=statement_timeout,
+        lock_timeout=lock_timeout,
+        connect_timeout=connect_timeout,
+    )
+    try:
+        yield session
+    finally:
+        await close(session)
+
+
+async def close(session: Connection) -> None:
+    """Close a session within two seconds, whatever its server does."""
+    try:
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await session.close(timeout=2.0)
+    finally:
+        session.terminate()
+
+
+@asynccontextmanager
+async def reading(session: Connection) -> AsyncIterator[None]:
+    """Open the one transaction of a look: one instant, read-only, all settings in force.
+
+    Raises SourceError for whatever goes wrong with the server inside.
+    """
+    with translated(session.where):
+        async with session.transaction(isolation="repeatable_read", readonly=True):
+            await session.execute(_set_local(session.settings))
+            yield
+
+
+async def _open(url: str, settings: dict[str, str], *, command_timeout: float) -> Connection:
+    # No prepared statements are kept: a pooler may give each transaction another server session.
+    ask = {
+        "command_timeout": command_timeout,
+        "statement_cache_size": 0,
+        "connection_class": Connection,
+    }
+    name = {"application_name": "pgdrift"}
+    try:
+        session: Connection = await asyncpg.connect(url, server_settings=name | settings, **ask)
+    except asyncpg.ProtocolViolationError as error:
+        # PgBouncer: "unsupported startup parameter". Setting them on the session instead would
+        # leave them to the next client of the pool, so they wait for the transaction.
+        if "startup parameter" not in str(error):
+            raise
+        session = await asyncpg.connect(url, server_settings=name, **ask)
+    except (ValueError, asyncpg.ClientConfigurationError):
+        raise ConfigError(
+            "the DSN of a database is not valid: the driver refuses one of its parameters",
+            reason="invalid",
+            hint="check what stands behind the question mark: sslmode and its like",
+        ) from None
+    return session
+
+
+async def _refuse_strangers(session: Connection) -> None:
+    with translated(session.where):
+        row = await session.fetchrow(
+            "SELECT version(), current_setting('server_version_num')::int AS number"
+        )
+    if not row["version"].startswith(("PostgreSQL", "EnterpriseDB")):
+        raise SourceError(
+            f"{session.where} is not PostgreSQL: it calls itself {row['version'][:60]!r}",
+            reason="not_postgresql",
+            hint="pgdrift reads PostgreSQL's own catalog; other servers only resemble it",
+        )
+    if row["number"] < OLDEST:
+        raise SourceError(
+            f"{session.where} is too old: {row['version'].partition(' on ')[0]}",
+            reason="too_old",
+            hint="pgdrift reads PostgreSQL 13 and newer",
+        )
+
+
+def _set_local(settings: dict[str, str]) -> str:
+    """Return one statement that sets all for this transaction. The values are our own."""
+    calls = ", ".join(
+        f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in settings.items()
+    )
+    return f"SELECT {calls}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))
