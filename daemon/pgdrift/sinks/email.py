@@ -1,0 +1,156 @@
+"""E-mail by SMTP: one mail per notice, one conversation per incident.
+
+One try, no more: when to try again is the outbox's. What a mail says is `mail.py`.
+"""
+
+import ssl
+from collections.abc import Mapping
+from email.headerregistry import Address
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import aiosmtplib
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+
+from pgdrift.core.incident import Delivery
+from pgdrift.core.render import one_line
+from pgdrift.errors import SinkError
+from pgdrift.log import get_logger
+from pgdrift.sinks import mail
+from pgdrift.sinks.secret import SETTINGS, check_one_source, read_secret
+
+_TIMEOUT = 20.0  # seconds, for each answer of the server
+
+log = get_logger("sinks.email")
+
+
+def _address(text: str) -> str:
+    name, address = parseaddr(text)
+    local, _, domain = address.rpartition("@")
+    if not (text.isprintable() and local and domain and " " not in address):
+        raise ValueError("must be one address, as dba@example.org or 'DBA <dba@example.org>'")
+    Address(display_name=name, addr_spec=address)  # raises what the header would refuse
+    return text
+
+
+MailAddress = Annotated[str, AfterValidator(_address)]
+
+
+class EmailChannel(BaseModel):
+    """Which server to hand mails to, and to whom they go.
+
+    `starttls`: `auto` encrypts when the server offers it, and insists when a password is sent;
+    `tls` speaks TLS from the first byte (port 465); `none` never encrypts.
+    """
+
+    model_config = SETTINGS | {"populate_by_name": True}
+
+    type: Literal["email"]
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    starttls: Literal["auto", "tls", "none"] = "auto"
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    from_address: Annotated[MailAddress, Field(alias="from")] = "pgdrift@localhost"
+    to: Annotated[list[MailAddress], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _login(self) -> Self:
+        if self.username is not None:
+            check_one_source("password", self.password, self.password_file)
+        elif self.password is not None or self.password_file is not None:
+            raise ValueError("a password without a username: give username too")
+        return self
+
+    @property
+    def server_port(self) -> int:
+        """The port in use: 465 with TLS, 587 with a login, else 25, unless one is set."""
+        return self.port or (465 if self.starttls == "tls" else 587 if self.username else 25)
+
+
+async def send(channel: EmailChannel, delivery: Delivery, *, link: str | None) -> Mapping[str, str]:
+    """Tell one notice; return the conversation: the first mail's `message_id` and `subject`.
+
+    Raises SinkError.
+    """
+    message = mail.compose(delivery, sender=channel.from_address, recipients=channel.to, link=link)
+    try:
+        refused, _ = await aiosmtplib.send(message, **await _connection(channel))
+    except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
+        raise _fault(error, f"{channel.host}:{channel.server_port}") from None
+    for address, answer in refused.items():
+        log.warning("email.recipient_refused", address=address, code=answer.code)
+    return mail.conversation(message, delivery)
+
+
+async def _connection(channel: EmailChannel) -> dict[str, Any]:
+    password = None
+    if channel.username is not None:
+        password = await read_secret("password", channel.password, channel.password_file)
+    demanded = True if channel.username is not None else None
+    return {
+        "hostname": channel.host,
+        "port": channel.server_port,
+        "use_tls": channel.starttls == "tls",
+        "start_tls": demanded if channel.starttls == "auto" else False,
+        "username": channel.username,
+        "password": password,
+        "timeout": _TIMEOUT,
+    }
+
+
+def _fault(error: Exception, server: str) -> SinkError:
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused(recipients=recipients):
+            return _refused(server, min(recipients, key=lambda r: r.code))
+        case aiosmtplib.SMTPAuthenticationError(code=code):
+            return SinkError(
+                f"{server} refused the login: {code}",
+                reason="authentication",
+                hint="check username and password",
+                retry=_passing(code),
+            )
+        case aiosmtplib.SMTPResponseException():
+            return _refused(server, error)
+        case (
+            aiosmtplib.SMTPNotSupported()
+            | aiosmtplib.SMTPException(message="SMTP STARTTLS extension not supported by server.")
+        ):
+            return _unsupported(server)
+    return SinkError(
+        f"{server} did not answer: {_detail(error)}",
+        reason="unreachable",
+        hint="check host, port, starttls and the network",
+        retry=True,
+    )
+
+
+def _refused(server: str, error: aiosmtplib.SMTPResponseException) -> SinkError:
+    said = one_line(str(error.message))[:200]
+    return SinkError(
+        f"{server} did not take the mail: {error.code} {said}",
+        reason="refused",
+        hint="" if _passing(error.code) else "check from, to, and what the server allows",
+        retry=_passing(error.code),
+    )
+
+
+def _unsupported(server: str) -> SinkError:
+    return SinkError(
+        f"{server} offers no encryption or no login that is known here",
+        reason="refused",
+        hint="starttls: tls for port 465; starttls: none sends the password in clear",
+        retry=False,
+    )
+
+
+def _passing(code: int) -> bool:
+    return 400 <= code < 500
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    return getattr(error, "strerror", None) or type(error).__name__

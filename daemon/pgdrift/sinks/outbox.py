@@ -1,0 +1,150 @@
+"""Takes what is due out of the store, tells it, and keeps what became of it.
+
+What was begun is durable before anything is sent, and its end after: a crash in between leaves a
+delivery "uncertain", which its channel tells as a repetition and never as new. Knows no channel
+and no store; both come as arguments.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pgdrift.core.incident import Delivery
+from pgdrift.errors import SinkError
+from pgdrift.log import get_logger
+from pgdrift.retry import backoff_seconds
+
+GIVE_UP = timedelta(hours=24)
+"""How long after it was decided a notice is still worth telling."""
+
+_BASE, _MOST = 15.0, 900.0  # seconds
+_JITTER = 0.2  # of the wait, so that several replicas do not knock together
+
+# The channel as a whole is not to be had: the rest of its deliveries wait for the next round.
+_CHANNEL_WIDE = frozenset({"unreachable", "rate_limited"})
+
+log = get_logger("sinks.outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one try. `outcome` is `delivered` or the reason of a SinkError.
+
+    `next_attempt_at` is None when it was delivered or given up.
+    """
+
+    delivery: Delivery
+    outcome: str
+    at: datetime
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The store's side. All instants are aware and in UTC.
+
+    `due` gives the oldest first, and no delivery while an earlier one of the same channel and
+    incident still waits. `failed` gets when to try again, or None when it was given up.
+    """
+
+    due: Callable[[datetime], Awaitable[Sequence[Delivery]]]
+    begin: Callable[[Delivery, datetime], Awaitable[object]]
+    done: Callable[[Delivery, datetime, Mapping[str, str]], Awaitable[object]]
+    failed: Callable[[Delivery, datetime, str, datetime | None], Awaitable[object]]
+
+
+Send = Callable[[Delivery], Awaitable[Mapping[str, str]]]
+Clock = Callable[[], datetime]
+
+
+def next_attempt(
+    attempts: int, error: SinkError, now: datetime, *, since: datetime, jitter: float = 0.0
+) -> datetime | None:
+    """Return when to try again after `attempts` failed tries (1 or more), or None to give up.
+
+    `since` is when the notice was decided; `jitter` between 0 and 1 shortens the wait by up to a
+    fifth. A wait that the channel asked for is never shortened.
+    """
+    if not error.retry or now - since >= GIVE_UP:
+        return None
+    wait = backoff_seconds(attempts, base=_BASE, most=_MOST) * (1 - _JITTER * jitter)
+    return now + timedelta(seconds=max(wait, error.retry_after or 0.0))
+
+
+async def deliver_due(
+    outbox: Outbox, send: Send, *, now: Clock, jitter: Callable[[], float]
+) -> tuple[Told, ...]:
+    """Tell everything that is due, and return what became of each try.
+
+    Channels go side by side, so that a slow one holds up no other; within a channel, and so
+    within an incident, the order is the store's. Anything but a SinkError is raised.
+    """
+    queues: dict[str, list[Delivery]] = {}
+    for delivery in await outbox.due(now()):
+        queues.setdefault(delivery.channel, []).append(delivery)
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(_channel(queue, outbox, send, now, jitter), name=f"tell {name}")
+            for name, queue in queues.items()
+        ]
+    return tuple(told for task in running for told in task.result())
+
+
+async def _channel(
+    queue: Sequence[Delivery], outbox: Outbox, send: Send, now: Clock, jitter: Callable[[], float]
+) -> list[Told]:
+    told: list[Told] = []
+    threads: dict[str, Mapping[str, str]] = {}
+    waiting: set[str] = set()
+    for delivery in queue:
+        incident = delivery.notice.incident.id
+        if incident in waiting:
+            continue
+        # What an earlier delivery of this very round opened, a later one continues.
+        thread = delivery.thread or threads.get(incident)
+        result = await _tell(replace(delivery, thread=thread), outbox, send, now, jitter, threads)
+        told.append(result)
+        if result.next_attempt_at is not None:
+            waiting.add(incident)
+            if result.outcome in _CHANNEL_WIDE:
+                break
+    return told
+
+
+async def _tell(
+    delivery: Delivery,
+    outbox: Outbox,
+    send: Send,
+    now: Clock,
+    jitter: Callable[[], float],
+    threads: dict[str, Mapping[str, str]],
+) -> Told:
+    await outbox.begin(delivery, now())
+    try:
+        ref = await send(delivery)
+    except SinkError as error:
+        return await _failed(delivery, error, outbox, now(), jitter())
+    at = now()
+    await outbox.done(delivery, at, ref)
+    threads[delivery.notice.incident.id] = ref
+    log.info("notification.delivered", channel=delivery.channel, delivery=delivery.id)
+    return Told(delivery, "delivered", at)
+
+
+async def _failed(
+    delivery: Delivery, error: SinkError, outbox: Outbox, at: datetime, jitter: float
+) -> Told:
+    attempts = delivery.attempts + 1
+    again = next_attempt(attempts, error, at, since=delivery.notice.at, jitter=jitter)
+    await outbox.failed(delivery, at, error.reason, again)
+    log.warning(
+        "notification.failed" if again else "notification.given_up",
+        channel=delivery.channel,
+        delivery=delivery.id,
+        reason=error.reason,
+        error=str(error),
+        attempts=attempts,
+        next_attempt_at=again.isoformat() if again else None,
+    )
+    return Told(delivery, error.reason, at, again)
