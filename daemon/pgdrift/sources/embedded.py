@@ -155,6 +155,17 @@ class EmbeddedServer:
         who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
         return f"postgresql://{who}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
+    def folder(self, name: str) -> Path:
+        """Make and return a folder of the caller's, closed to others, that goes with the server.
+
+        It goes even when the caller is killed, as long as there are only files in it.
+        """
+        made = self.root / name
+        made.mkdir(mode=0o700)
+        if identity := _unprivileged():
+            os.chown(made, *identity)  # who removes it is not root
+        return made
+
     def stop(self) -> None:
         """End the server and remove its folder. Never raises; may be called again."""
         process = self._supervisor
@@ -186,11 +197,14 @@ async def embedded_server(
     settings: Mapping[str, str] | None = None, *, binaries: Path | None = None
 ) -> AsyncIterator[EmbeddedServer]:
     """As `with EmbeddedServer.start(…)`, without holding up the event loop."""
-    server = await asyncio.to_thread(EmbeddedServer.start, settings, binaries=binaries)
+    start = asyncio.to_thread(EmbeddedServer.start, settings, binaries=binaries)
+    starting = asyncio.ensure_future(start)
     try:
-        yield server
+        # A thread cannot be cancelled: who is cancelled here waits for it, and stops the server.
+        yield await asyncio.shield(starting)
     finally:
-        await asyncio.to_thread(server.stop)
+        with suppress(ConfigError, SourceError):
+            await asyncio.to_thread((await starting).stop)
 
 
 def _supervise(

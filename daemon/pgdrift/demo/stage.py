@@ -1,0 +1,164 @@
+"""Plays the story against the running daemon, and tells it on the terminal.
+
+What pgdrift says is asked of its own API and of those it told; the wait for each effect is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+from rich.text import Text
+
+from pgdrift.demo.catcher import Catcher, Post
+from pgdrift.demo.databases import Shop
+from pgdrift.demo.story import Clean, Expected, Finding, Step, Told
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the story plays: the databases, the daemon's address, those it tells, the terminal.
+
+    `pause` is the time to read between two steps, `patience` the longest wait for an effect, both
+    in seconds.
+    """
+
+    shop: Shop
+    url: str
+    caught: Catcher
+    console: Console
+    pause: float = 4.0
+    patience: float = 20.0
+
+    async def play(self, steps: Sequence[Step]) -> str:
+        """Play every step; return the title of the one that failed, or an empty string."""
+        async with aiohttp.ClientSession(self.url) as session:
+            for number, step in enumerate(steps):
+                if number:
+                    await asyncio.sleep(self.pause)
+                if not await self._play(session, number, step):
+                    return step.title
+        return ""
+
+    async def _play(self, session: aiohttp.ClientSession, number: int, step: Step) -> bool:
+        self._say(Text(f"\n{number}  {step.title}", style="bold"))
+        self._line("done", step.done)
+        self._line("expected", step.should)
+        began = time.monotonic()
+        if step.act:
+            await step.act(self.shop)
+        for expected in step.expected:
+            words = await self._wait(session, expected, began + self.patience)
+            if words is None:
+                self._line("missing", f"{_plain(expected)}, not within {self.patience:g} s", "red")
+                return False
+            self._line("pgdrift", f"{words}  ({time.monotonic() - began:.1f} s)", "green")
+        return True
+
+    async def _wait(
+        self, session: aiohttp.ClientSession, expected: Expected, deadline: float
+    ) -> str | None:
+        while True:
+            words = await self._seen(session, expected)
+            if words is not None or time.monotonic() > deadline:
+                return words
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _seen(self, session: aiohttp.ClientSession, expected: Expected) -> str | None:
+        if isinstance(expected, Told):
+            return told(self.caught, expected)
+        try:
+            if isinstance(expected, Clean):
+                return clean(await _get(session, "/api/v1/status"), expected)
+            return found(await _get(session, "/api/v1/findings"), expected)
+        except aiohttp.ClientConnectionError:
+            return None  # it does not serve yet
+
+    def _line(self, label: str, words: str, style: str = "") -> None:
+        self._say(Text(f"   {label:<9}", style="dim").append(words, style=style or "default"))
+
+    def _say(self, text: Text) -> None:
+        self.console.print(text, soft_wrap=True)
+
+
+def found(answer: Any, wanted: Finding) -> str | None:
+    """Say the finding in words when it is among those of the API, else return None."""
+    for f in answer["findings"]:
+        if (
+            (f["environment"], f["against"], f["name"]) == _key(wanted)
+            and (f["direction"], f["severity"]) == (wanted.direction, wanted.severity)
+            and wanted.cls in (None, f["class"])
+        ):
+            return _finding_words(f)
+    return None
+
+
+def clean(answer: Any, wanted: Clean) -> str | None:
+    """Say that the environment is in sync with all it is measured against, else return None."""
+    for e in answer["environments"]:
+        if e["name"] == wanted.environment and e["outcome"] == "in_sync":
+            follows, against = e["follows"], e["against"]
+            compared = {a["yardstick"] for a in against}
+            if all(a["outcome"] == "in_sync" for a in against) and {follows} - {None} <= compared:
+                with_whom = f" with {follows} and" if follows else " with"
+                return f"{e['name']}: in sync{with_whom} its sync point, {e['objects']} objects"
+    return None
+
+
+def told(caught: Catcher, wanted: Told) -> str | None:
+    """Say which message came, when one with the words did, else return None."""
+    if wanted.to.startswith("#"):
+        posts = (p.text for p in _flat(caught.posts()) if p.channel == wanted.to)
+        line = next((text for text in posts if wanted.words in text), None)
+        return f"Slack to {wanted.to}: {line}" if line else None
+    for mail in caught.mails:
+        if wanted.to in mail.recipients and wanted.words in mail.subject + mail.text:
+            return f"e-mail to {wanted.to}: {mail.subject}"
+    return None
+
+
+def _flat(posts: Iterable[Post]) -> Iterable[Post]:
+    for post in posts:
+        yield post
+        yield from post.replies
+
+
+def _key(wanted: Finding) -> tuple[str, str, str]:
+    return wanted.environment, wanted.against, wanted.name
+
+
+def _finding_words(f: Any) -> str:
+    yardstick = "its sync point" if f["against"] == "sync" else f["against"]
+    words = f"{f['environment']} is {f['direction']} of" if f["direction"] == "ahead" else ""
+    words = words or f"{f['environment']} is {f['direction']} against"
+    text = f"[{f['severity']}, {f['class']}] {words} {yardstick}: {f['kind']} {f['name']}"
+    text += f" {f['change']}"
+    if f["origin"]:
+        text += f", {f['origin']}"
+    if who := f["blame"]["who"]:
+        text += f", by {who} ({f['blame']['confidence']})"
+    return text
+
+
+def _plain(expected: Expected) -> str:
+    match expected:
+        case Finding():
+            where = f"{expected.environment} against {expected.against}"
+            return f"{expected.severity} finding {expected.name}, {where}, {expected.direction}"
+        case Clean():
+            return f"{expected.environment} in sync"
+        case Told():
+            return f"a message to {expected.to} with “{expected.words}”"
+
+
+async def _get(session: aiohttp.ClientSession, path: str) -> Any:
+    async with session.get(path) as answer:
+        answer.raise_for_status()
+        return await answer.json()

@@ -1,0 +1,175 @@
+"""The story: what people do to the three databases, and what pgdrift should say of it.
+
+A step is data: words, statements, expectations. Playing them, and telling, is `stage.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pgdrift.demo.config import DBA_MAIL, DEV_CHANNEL, ONCALL_CHANNEL
+from pgdrift.demo.databases import ENVIRONMENTS, Migration, Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A finding that the daemon's API must show."""
+
+    environment: str
+    against: str
+    name: str
+    direction: str
+    severity: str
+    cls: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """An environment that must be in sync with everything it is measured against."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message that people must have got: a Slack channel or an address, and words in it."""
+
+    to: str
+    words: str
+
+
+Expected = Finding | Clean | Told
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what is done, in plain words and in fact, and what must be seen of it."""
+
+    title: str
+    done: str
+    should: str
+    expected: tuple[Expected, ...]
+    act: Callable[[Shop], Awaitable[None]] | None = None
+
+
+GIFT_CARDS = Migration(
+    "0042",
+    "Gift cards",
+    """
+    create table shop.gift_cards (
+        code text primary key,
+        amount billing.money_amount not null,
+        order_id bigint references shop.orders (id),
+        expires_on date not null
+    );
+    grant select on shop.gift_cards to shop_app;
+    alter table shop.orders add column gift_note text;
+    """,
+)
+
+# The hotfix, made a migration: where the index is already, nothing happens.
+STATUS_INDEX = Migration(
+    "0043",
+    "Index for the queue of open orders, made by hand in production first",
+    "create index if not exists orders_by_status_hotfix on shop.orders (status, placed_at);",
+)
+
+_POLICY = """
+create policy own_orders on shop.orders
+    for all to shop_app
+    using (customer_id = current_setting('shop.customer_id', true)::bigint);
+"""
+
+
+async def _migrate_development(shop: Shop) -> None:
+    await shop.migrate("development", [GIFT_CARDS])
+
+
+async def _hotfix(shop: Shop) -> None:
+    sql = "create index orders_by_status_hotfix on shop.orders (status, placed_at)"
+    await shop.do("production", sql)
+
+
+async def _drop_policy(shop: Shop) -> None:
+    await shop.do("production", "drop policy own_orders on shop.orders")
+
+
+async def _restore_policy(shop: Shop) -> None:
+    await shop.do("production", _POLICY)
+
+
+async def _promote(shop: Shop) -> None:
+    await shop.migrate("development", [STATUS_INDEX])
+    await shop.migrate("staging", [GIFT_CARDS, STATUS_INDEX])
+    await shop.migrate("production", [GIFT_CARDS, STATUS_INDEX])
+
+
+STORY: tuple[Step, ...] = (
+    Step(
+        title="The first look",
+        done="Three databases, built alike by migration 0041.",
+        should="all three are in sync",
+        expected=tuple(map(Clean, ENVIRONMENTS)),
+    ),
+    Step(
+        title="A migration in development",
+        done="deploy applies migration 0042 there: gift cards, and a note on orders.",
+        should="staging is behind development; that is normal for a while, so it is info",
+        expected=(
+            Finding("staging", "development", "shop.orders.gift_note", "behind", "info"),
+            Clean("development"),
+            Told(DEV_CHANNEL, "staging is behind development"),
+        ),
+        act=_migrate_development,
+    ),
+    Step(
+        title="A hotfix in production",
+        done="Late at night anna, who is on call, creates an index on orders by hand.",
+        should="production is ahead of staging, and who did it; production is protected: critical",
+        expected=(
+            Finding("production", "staging", "shop.orders_by_status_hotfix", "ahead", "critical"),
+            Told(ONCALL_CHANNEL, "production is ahead of staging"),
+            Told(DBA_MAIL, "production is ahead of staging"),
+        ),
+        act=_hotfix,
+    ),
+    Step(
+        title="A row security policy disappears",
+        done="While at it, anna drops the policy that shows customers only their own orders.",
+        should="a security finding, critical, in nobody's migration and in no ledger",
+        expected=(
+            Finding(
+                "production",
+                "sync",
+                "shop.orders.own_orders",
+                "changed",
+                "critical",
+                "security",
+            ),
+            Told(ONCALL_CHANNEL, "production has drifted from its sync point"),
+            Told(DBA_MAIL, "production has drifted from its sync point"),
+        ),
+        act=_drop_policy,
+    ),
+    Step(
+        title="The repair",
+        done="anna creates the policy again, exactly as it was.",
+        should="production is as it was declared right; that incident is resolved",
+        expected=(
+            Told(ONCALL_CHANNEL, "production is in sync with its sync point again"),
+            Told(DBA_MAIL, "production is in sync with its sync point again"),
+        ),
+        act=_restore_policy,
+    ),
+    Step(
+        title="The resolution",
+        done="The hotfix becomes migration 0043; 0042 and 0043 are promoted to all three.",
+        should="all three are in sync again, and everybody who was told hears of it",
+        expected=(
+            *map(Clean, ENVIRONMENTS),
+            Told(DEV_CHANNEL, "staging is in sync with development again"),
+            Told(ONCALL_CHANNEL, "production is in sync with staging again"),
+            Told(DBA_MAIL, "production is in sync with staging again"),
+        ),
+        act=_promote,
+    ),
+)
