@@ -3,17 +3,17 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import structlog
 import tenacity
 
 from pgdrift.errors import SourceError
-from pgdrift.log import get_logger
 
 T = TypeVar("T")
 
 # What another try a moment later may mend. A wrong password or a missing right stays wrong.
 _TRANSIENT = frozenset({"unreachable", "timeout", "busy", "interrupted"})
 
-log = get_logger("retry")
+log = structlog.get_logger(name="retry")
 
 
 def _transient(error: BaseException) -> bool:
@@ -44,7 +44,10 @@ async def retry_source(
         before_sleep=_log,
         reraise=True,
     )
-    return await policy(work)
+    async for attempt in policy:
+        with attempt:
+            return await work()
+    raise AssertionError("unreachable: the policy raises the last error")
 
 
 def backoff_seconds(failures: int, *, base: float, most: float) -> float:

@@ -193,9 +193,7 @@ def _go_on(
 
 
 def _severity(verdict: Verdict) -> Severity:
-    return max(
-        (verdict.severity, *(f.severity for f in verdict.findings)), key=lambda s: s.rank
-    )
+    return max((verdict.severity, *(f.severity for f in verdict.findings)), key=lambda s: s.rank)
 
 
 def _keys(findings: Collection[Finding]) -> tuple[str, ...]:

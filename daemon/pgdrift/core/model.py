@@ -147,6 +147,10 @@ class Snapshot:
     unread: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[tuple[ObjectId, ObjectId], ...] = ()
     format: int = FORMAT
+    # Normalised forms by options, kept with the snapshot that they were made from.
+    normalised: dict[object, Snapshot] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def root(self) -> str:
@@ -268,12 +272,17 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that one look read of one environment, and the gate under which it was read."""
+    """All that one look read of one environment, and the gate under which it was read.
+
+    `not_compared` counts user objects of kinds that no reader covers; `notes` say what could not
+    be read and why, for people.
+    """
 
     snapshot: Snapshot
     gate: str
     ledger: Ledger | None = None
     histories: tuple[History, ...] = ()
+    not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

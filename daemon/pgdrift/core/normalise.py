@@ -22,10 +22,11 @@ class Options:
 
 def normalise(snapshot: Snapshot, options: Options) -> Snapshot:
     """Return the snapshot with every rule applied that the options call for."""
-    rules = tuple(_rules(options))
-    if not rules:
-        return snapshot
-    return replace(snapshot, objects={i: _apply(rules, o) for i, o in snapshot.objects.items()})
+    if options not in snapshot.normalised:
+        rules = tuple(_rules(options))
+        objects = {i: _apply(rules, o) for i, o in snapshot.objects.items()}
+        snapshot.normalised[options] = replace(snapshot, objects=objects)
+    return snapshot.normalised[options]
 
 
 def _rules(options: Options) -> Iterator[Rule]:

@@ -32,7 +32,7 @@ _MARK = {ChangeType.ADDED: "+", ChangeType.REMOVED: "-", ChangeType.CHANGED: "~"
 
 
 def printable(text: str) -> str:
-    """Return the text with characters that could move or hide other text written as \\uXXXX."""
+    """Return the text with characters that could move or hide other text as their code point."""
     return _UNPRINTABLE.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
 
 
@@ -77,7 +77,7 @@ def change_text(change: Change) -> str:
 
 
 def change_json(change: Change) -> dict[str, Value]:
-    """Return a change as JSON: kind, name, change, attributes (name → [before, after]), contains."""
+    """Return a change as JSON; `attributes` maps a name to [before, after]."""
     return {
         "kind": change.id.kind,
         "name": change.id.name,
@@ -89,7 +89,9 @@ def change_json(change: Change) -> dict[str, Value]:
 
 def change_markdown(change: Change) -> str:
     """Return a change as a Markdown list item with its diff in a fenced block."""
-    lines = [f"- **{change.change.value}** {change.id.kind.replace('_', ' ')} {code(change.id.name)}"]
+    lines = [
+        f"- **{change.change.value}** {change.id.kind.replace('_', ' ')} {code(change.id.name)}"
+    ]
     if shown := _shown(change):
         fence = "`" * max(3, _longest_backticks(shown) + 1)
         lines += ["", f"  {fence}diff", *(f"  {line}" for line in shown), f"  {fence}"]
@@ -143,32 +145,20 @@ def finding_markdown(finding: Finding, environment: str, yardstick: str) -> str:
 
 def direction_words(finding: Finding, environment: str, yardstick: str) -> str:
     """Say in plain words what a finding's direction means for this object."""
-    change, here = finding.change.change, one_line(environment)
-    there = one_line(yardstick)
-    match finding.direction, change:
-        case Direction.CHANGED, ChangeType.ADDED:
-            return "added since the sync point"
-        case Direction.CHANGED, ChangeType.REMOVED:
-            return "dropped since the sync point"
-        case Direction.CHANGED, _:
-            return "changed since the sync point"
-        case Direction.BEHIND, _:
-            late = "overdue for promotion" if finding.late else "waiting for promotion"
-            return f"{here} is behind {there}, {late}"
-        case Direction.AHEAD, ChangeType.ADDED:
-            return f"only in {here}, ahead of {there}"
-        case Direction.AHEAD, ChangeType.REMOVED:
-            return f"dropped in {here}, ahead of {there}"
-        case Direction.AHEAD, _:
-            return f"changed in {here}, ahead of {there}"
-        case Direction.DIVERGED, _:
-            return f"changed in both {here} and {there}, differently"
-        case _, ChangeType.ADDED:
-            return f"only in {here}; it never agreed with {there} on it"
-        case _, ChangeType.REMOVED:
-            return f"only in {there}; {here} never agreed with it on this"
-        case _:
-            return f"differs between {here} and {there}; they never agreed on it"
+    change, here, there = finding.change.change, one_line(environment), one_line(yardstick)
+    done = {ChangeType.ADDED: "added", ChangeType.REMOVED: "dropped"}.get(change, "changed")
+    only = {
+        ChangeType.ADDED: f"only in {here}",
+        ChangeType.REMOVED: f"only in {there}",
+    }.get(change, f"differs between {here} and {there}")
+    late = "overdue for" if finding.late else "waiting for"
+    return {
+        Direction.CHANGED: f"{done} since the sync point",
+        Direction.BEHIND: f"{here} is behind {there}, {late} promotion",
+        Direction.AHEAD: f"{done} in {here}, ahead of {there}",
+        Direction.DIVERGED: f"changed in both {here} and {there}, differently",
+        Direction.UNKNOWN: f"{only}; the two never agreed on it",
+    }[finding.direction]
 
 
 def blame_words(finding: Finding) -> str:

@@ -34,9 +34,7 @@ def channels(routes: Iterable[Route], incident: Incident) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*incident.channels, *matching]))
 
 
-def repeat_after(
-    routes: Iterable[Route], environment: str, severity: Severity
-) -> timedelta | None:
+def repeat_after(routes: Iterable[Route], environment: str, severity: Severity) -> timedelta | None:
     """Return after how long an open incident is told again; the shortest of the routes, or None."""
     waits = [r.repeat for r in routes if r.repeat and r.matches(environment, severity)]
     return min(waits, default=None)

@@ -4,7 +4,8 @@ As in git, or in the archive of a two-way file synchroniser: two sides say that 
 differs, a third says who moved. Absence is a value like any other.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from pgdrift.core.compare import same
@@ -36,7 +37,7 @@ def directions(
 
 
 def agree(
-    here: Snapshot, upstream: Snapshot, apart: Set[ObjectId], agreed: Agreed | None
+    here: Snapshot, upstream: Snapshot, apart: AbstractSet[ObjectId], agreed: Agreed | None
 ) -> Agreed:
     """Return what both agree on now: the old agreement, moved on wherever they are equal.
 
@@ -47,10 +48,10 @@ def agree(
     compared = here.kinds & upstream.kinds
     before = agreed.snapshot if agreed else replace(here, objects={}, kinds=frozenset())
     kept = {i: o for i, o in before.objects.items() if i.kind not in compared or i in apart}
-    now_equal = {
-        i: o for i, o in here.objects.items() if i.kind in compared and i not in apart
+    now_equal = {i: o for i, o in here.objects.items() if i.kind in compared and i not in apart}
+    waiting = {
+        i for i in (agreed.unknown if agreed else ()) if i in apart or i.kind not in compared
     }
-    waiting = {i for i in (agreed.unknown if agreed else ()) if i in apart or i.kind not in compared}
     first = {i for i in apart if i.kind not in before.kinds}
     snapshot = replace(
         here,

@@ -1,0 +1,128 @@
+"""The commands that look and answer: diff, check, snapshot. They keep nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgdrift.cli import exits, sides
+from pgdrift.cli.glance import glance, glance_at
+from pgdrift.cli.options import Config, Format, FormatOption
+from pgdrift.core import render, report, snapshot_file
+from pgdrift.core.compare import Comparison, compare
+from pgdrift.core.model import Standing
+from pgdrift.core.normalise import Options, normalise
+from pgdrift.errors import ConfigError
+
+
+def diff(
+    a: Annotated[str, typer.Argument(help="Environment, connection URL, or snapshot file.")],
+    b: Annotated[str, typer.Argument(help="The same; the answer tells what B has made of A.")],
+    fmt: FormatOption = Format.TEXT,
+    column_order: Annotated[
+        bool, typer.Option("--column-order", help="Count the order of columns as a difference.")
+    ] = False,
+    config: Config = None,
+) -> int:
+    """Compare two schemas. Exits 0 when equal, 1 on a difference, 2 when it could not look."""
+    comparison = asyncio.run(_diff(a, b, config, Options(column_order=column_order)))
+    typer.echo(_comparison(comparison, sides.title(a), sides.title(b), fmt))
+    return exits.DRIFTED if comparison.changes else exits.IN_SYNC
+
+
+def snapshot(
+    side: Annotated[str, typer.Argument(metavar="ENV", help="Environment or connection URL.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; else standard output.")
+    ] = None,
+    config: Config = None,
+) -> int:
+    """Write a schema as a snapshot file: sorted, one attribute a line, made for git."""
+    text = snapshot_file.dump(asyncio.run(sides.read_side(side, config)))
+    if output is None:
+        sys.stdout.write(text)
+        return exits.IN_SYNC
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write {output}: {error.strerror}"
+        raise ConfigError(msg, reason="usage") from error
+    return exits.IN_SYNC
+
+
+def check(
+    databases: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATABASE]...",
+            help="Connection URLs in the order of promotion; none: all environments configured.",
+        ),
+    ] = None,
+    fmt: FormatOption = Format.TEXT,
+    config: Config = None,
+) -> int:
+    """Look once at everything. Exits 0 in sync, 1 on drift, 2 when something is unknown."""
+    standings = asyncio.run(_check(databases or [], config))
+    typer.echo(standings_text(standings, fmt))
+    return exits.of(*(o for s in standings for o in (s.outcome, *(a.outcome for a in s.against))))
+
+
+def standings_text(standings: Sequence[Standing], fmt: Format) -> str:
+    """Return how environments stand, as text, JSON or Markdown."""
+    if fmt is Format.JSON:
+        answer = {
+            "environments": [report.standing_json(s) for s in standings],
+            "findings": [f for s in standings for f in report.findings_json(s)],
+        }
+        return json.dumps(answer, indent=2, ensure_ascii=False)
+    to_text = report.standing_markdown if fmt is Format.MARKDOWN else report.standing_text
+    return "\n\n".join(map(to_text, standings))
+
+
+async def _diff(a: str, b: str, config: Path | None, options: Options) -> Comparison:
+    before, after = await asyncio.gather(
+        sides.read_side(a, config), sides.read_side(b, config), return_exceptions=True
+    )
+    if isinstance(before, BaseException):
+        raise before
+    if isinstance(after, BaseException):
+        raise after
+    return compare(normalise(before, options), normalise(after, options))
+
+
+async def _check(databases: Sequence[str], config: Path | None) -> Sequence[Standing]:
+    for word in databases:
+        if not sides.is_dsn(word):
+            msg = f"{word!r} is no connection URL"
+            hint = "write postgresql://user@host/database, or use --config for environments"
+            raise ConfigError(msg, reason="usage", hint=hint)
+    if databases:
+        return await glance_at([(sides.title(dsn), dsn) for dsn in databases])
+    settings = sides.settings(config)
+    if not settings.environments:
+        msg = "there is nothing to check: no environment is configured"
+        hint = "name a configuration with --config, or connection URLs in order of promotion"
+        raise ConfigError(msg, reason="usage", hint=hint)
+    return await glance(settings)
+
+
+def _comparison(comparison: Comparison, a: str, b: str, fmt: Format) -> str:
+    if fmt is Format.JSON:
+        findings = [render.change_json(c) for c in comparison.changes]
+        answer = {"findings": findings, "not_compared": dict(comparison.not_compared)}
+        return json.dumps(answer, indent=2, ensure_ascii=False)
+    if not comparison.changes:
+        return f"{render.one_line(a)} and {render.one_line(b)} are equal"
+    count = len(comparison.changes)
+    head = f"{count} {'difference' if count == 1 else 'differences'}"
+    if fmt is Format.MARKDOWN:
+        items = "\n".join(map(render.change_markdown, comparison.changes))
+        return f"**{head}** from {render.code(a)} to {render.code(b)}\n\n{items}"
+    items = "\n".join(map(render.change_text, comparison.changes))
+    return f"{items}\n\n{head} from {render.one_line(a)} to {render.one_line(b)}"

@@ -1,0 +1,71 @@
+"""The words of a command line that name a schema: an environment, a connection URL, a file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pgdrift.core import snapshot_file
+from pgdrift.core.model import Snapshot
+from pgdrift.errors import ConfigError
+from pgdrift.settings import Settings, load
+from pgdrift.sources.connection import describe
+from pgdrift.sources.reading import read_once
+
+_KEY_VALUE = re.compile(r"\s*(host|hostaddr|port|dbname|user|service)\s*=")
+_DEFAULT = Path("pgdrift.yaml")
+
+
+def config_path(config: Path | None) -> Path | None:
+    """Return `--config`, or ./pgdrift.yaml where there is one, or None: variables alone."""
+    return _DEFAULT if config is None and _DEFAULT.exists() else config
+
+
+def settings(config: Path | None) -> Settings:
+    """Return the checked settings. Raises ConfigError."""
+    return load(config_path(config))
+
+
+def is_dsn(side: str) -> bool:
+    """Tell whether a word is a connection URL, or `host=… dbname=…`."""
+    return "://" in side or _KEY_VALUE.match(side) is not None
+
+
+def title(side: str) -> str:
+    """Return a word as it may be printed: a connection URL without its secrets."""
+    return describe(side) if is_dsn(side) else side
+
+
+async def read_side(side: str, config: Path | None) -> Snapshot:
+    """Return the snapshot that a word names.
+
+    Raises ConfigError when it names nothing, SourceError when a server cannot be asked.
+    """
+    if is_dsn(side):
+        return (await read_once(side)).snapshot
+    if _is_file(side):
+        return read_file(Path(side))
+    known = settings(config).environments
+    if side not in known:
+        msg = f"{side!r} is no connection URL, no snapshot file, and no environment"
+        names = f"environments: {', '.join(known)}" if known else "there is no configuration"
+        hint = f"write postgresql://user@host/database; {names}"
+        raise ConfigError(msg, reason="usage", hint=hint)
+    return (await read_once(known[side].read_dsn(), ledger=known[side].ledger)).snapshot
+
+
+def _is_file(side: str) -> bool:
+    return side.endswith(".json") or Path(side).is_file()
+
+
+def read_file(path: Path) -> Snapshot:
+    """Return the snapshot in a file. Raises ConfigError when it holds none."""
+    try:
+        return snapshot_file.parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror}"
+        raise ConfigError(msg, reason="unreadable") from error
+    except ValueError as error:
+        hint = "write one with `pgdrift snapshot`; SQL files are not read yet"
+        msg = f"cannot use {path} as a snapshot: {error}"
+        raise ConfigError(msg, reason="unreadable", hint=hint) from error

@@ -1,0 +1,127 @@
+"""What one look reads of one environment: gate, catalog, ledger, histories, at one instant.
+
+A Source keeps its connection from look to look, and reads no more than has moved. What is left
+out is decided here: the ledger's own schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pgdrift.core.book import Book
+from pgdrift.core.model import Ledger, Reading, Snapshot
+from pgdrift.log import get_logger
+from pgdrift.retry import retry_source
+from pgdrift.sources import gate
+from pgdrift.sources.catalog import count_not_compared, read_catalog
+from pgdrift.sources.connection import Connection, close, connect, reading, translated
+from pgdrift.sources.histories import read_histories
+from pgdrift.sources.ledger import ledger_schemas, read_ledger
+
+log = get_logger("sources.reading")
+
+# A schema that changes during each of so many readings is taken as it was read last, and read
+# again at the next look.
+_TRIES = 3
+
+Histories = Collection[str] | Literal["auto"]
+
+
+@dataclass(slots=True)
+class Source:
+    """One environment's server. `dsn` is asked at each connection, so that secrets can rotate."""
+
+    dsn: Callable[[], str]
+    ledger: str = "auto"
+    histories: Histories = "auto"
+    statement_timeout: float = 60.0
+    _session: Connection | None = None
+    _last: Reading | None = field(default=None, repr=False)
+    _quick: str = ""
+
+    async def read(self, book: Book) -> Reading:
+        """Return what there is now; what has not moved since the book comes back as it was.
+
+        Raises SourceError when the server cannot be asked, ConfigError for a DSN that is none.
+        """
+        if self._session is None or self._session.is_closed():
+            self._session = await connect(self.dsn(), statement_timeout=self.statement_timeout)
+        try:
+            return await self._read(self._session, book)
+        except BaseException:
+            # Cancelled or refused in the middle: what the session is still busy with is unknown.
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        session, self._session = self._session, None
+        if session is not None:
+            await close(session)
+
+    async def _read(self, session: Connection, book: Book) -> Reading:
+        # Only what this process read itself, and what was kept, may stand for the present.
+        last = self._last if self._last and self._last.gate == book.gate else None
+        tries = 0
+        while True:
+            tries += 1
+            with translated(session.where):
+                quick = await gate.quick(session)
+            if last and book.snapshot and quick == self._quick:
+                ledger = last.ledger and replace(last.ledger, entries=())
+                return replace(last, snapshot=book.snapshot, ledger=ledger)
+            found = await self._read_at_one_instant(session, book, last)
+            if found.snapshot is book.snapshot or await _gate(session) == found.gate:
+                self._quick, self._last = quick, found
+                return found
+            if tries == _TRIES:
+                log.info("reading.schema_keeps_moving", database=found.snapshot.database)
+                self._last = None
+                return replace(found, gate="")
+
+    async def _read_at_one_instant(
+        self, session: Connection, book: Book, last: Reading | None
+    ) -> Reading:
+        notes: list[str] = []
+        async with reading(session):
+            thorough = await gate.thorough(session)
+            ledger = await read_ledger(session, book.mark, prefer=self.ledger)
+            histories = await read_histories(session, wanted=self.histories, notes=notes)
+            if last and book.snapshot and thorough == book.gate:
+                snapshot, not_compared = book.snapshot, last.not_compared
+            else:
+                own = await ledger_schemas(session)
+                snapshot = await read_catalog(session, exclude_schemas=own)
+                not_compared = await count_not_compared(session, own)
+        notes += _remarks(ledger, snapshot)
+        return Reading(snapshot, thorough, ledger, histories, not_compared, tuple(notes))
+
+
+async def read_once(dsn: str, *, ledger: str = "auto", histories: Histories = "auto") -> Reading:
+    """Return one full reading of a database over a connection of its own.
+
+    Raises SourceError when the server cannot be asked, ConfigError for a DSN that is none.
+    """
+    source = Source(lambda: dsn, ledger=ledger, histories=histories)
+    try:
+        return await retry_source(lambda: source.read(Book("")))
+    finally:
+        await source.close()
+
+
+async def _gate(session: Connection) -> str:
+    """Return the gate as it is now: the pg_get_*def functions see past a transaction's snapshot."""
+    async with reading(session):
+        return await gate.thorough(session)
+
+
+def _remarks(ledger: Ledger | None, snapshot: Snapshot) -> Iterator[str]:
+    """Say for people what could not be read, or cannot be relied on."""
+    if ledger and ledger.incomplete:
+        yield f"ledger {ledger.schema}: {ledger.incomplete}"
+    elif ledger and not ledger.tracking:
+        yield f"ledger {ledger.schema}: its event triggers are off"
+    for kind, why in sorted(snapshot.unread.items()):
+        yield f"{kind.replace('_', ' ')} not read: {why}"

@@ -1,0 +1,171 @@
+"""One environment's watch: a timer, and one look after another. Read it as a list in `_look`.
+
+The world comes in as arguments: where to read, where to keep, whom to tell that something is
+new. A server that cannot be asked makes the outcome unknown and the next look later; any other
+error is a bug and ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from pgdrift.core.book import Book, Step
+from pgdrift.core.look import Conclusion, Upstream, Watched, seen, unseen
+from pgdrift.core.model import Origin, Outcome, Reading, Standing
+from pgdrift.errors import ConfigError, SourceError, StoreError
+from pgdrift.log import get_logger, redact
+from pgdrift.retry import backoff_seconds, retry_source
+
+log = get_logger("watch")
+
+# Between looks at an environment that cannot be reached, however often it failed.
+_MOST_BACKOFF_SECONDS = 300.0
+# Looks of several environments drift apart by this share of the interval instead of marching.
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When to look: `interval` between looks and `timeout` of one, in seconds."""
+
+    interval: float = 30.0
+    timeout: float = 30.0
+
+    def wait(self, failures: int, chance: float) -> float:
+        """Return the seconds until the next look; `chance` in [0, 1) gives the jitter."""
+        jitter = 1 + _JITTER * (2 * chance - 1)
+        if failures == 0:
+            return self.interval * jitter
+        return backoff_seconds(failures, base=self.interval, most=self._most()) * jitter
+
+    def longest(self) -> float:
+        """Return the seconds that may pass between the ends of two looks."""
+        return self._most() * (1 + _JITTER) + self.timeout
+
+    def _most(self) -> float:
+        return max(self.interval, _MOST_BACKOFF_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world of one watch, as functions.
+
+    read: a book → what one look reads; raises SourceError. load, save: the book and the step.
+    upstream: what the environment follows, as last seen. publish: the standing, for metrics and
+    page. looked, changed: what the metrics count. wake_sinks: there may be something to deliver.
+    """
+
+    read: Callable[[Book], Awaitable[Reading]]
+    load: Callable[[str], Awaitable[Book]]
+    save: Callable[[Step], Awaitable[None]]
+    upstream: Callable[[], Awaitable[Upstream | None]]
+    publish: Callable[[Standing], None]
+    looked: Callable[[str, Outcome, str, float], None]
+    changed: Callable[[str, Mapping[Origin, int]], None]
+    wake_sinks: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The watch over one environment; `wake` shortens the wait to the next look."""
+
+    watched: Watched
+    timing: Timing
+    ports: Ports
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    turned_at: float = field(default_factory=time.monotonic)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
+        structlog.contextvars.bind_contextvars(environment=self.watched.name)
+        while not stop.is_set():
+            self.wake.clear()
+            step = await self.look()
+            self.turned_at = time.monotonic()
+            failures = step.failures if step else 1
+            wait = self.timing.wait(failures, random.random())  # noqa: S311  jitter, no secret
+            await _first_of(wait, self.wake, stop)
+
+    async def look(self) -> Step | None:
+        """Look once; None when the look could not be kept, which another look mends."""
+        began = time.monotonic()
+        try:
+            conclusion = await self._look_and_keep()
+        except StoreError as error:
+            # Its traceback says nothing that its message does not.
+            log.error("look.not_kept", reason=error.reason, error=str(error))  # noqa: TRY400
+            return None
+        step, standing = conclusion.step, conclusion.standing
+        depth = "full" if step.snapshot else "gate"
+        self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
+        self.ports.changed(self.watched.name, conclusion.changed)
+        self.ports.publish(standing)
+        if step.notices:
+            self.ports.wake_sinks()
+        _log(step, standing)
+        return step
+
+    async def _look_and_keep(self) -> Conclusion:
+        while True:
+            conclusion = await self._look()
+            try:
+                await self.ports.save(conclusion.step)
+            except StoreError as error:
+                # A sync point was declared during the look: conclude again, from the new book.
+                if error.reason != "stale":
+                    raise
+            else:
+                return conclusion
+
+    async def _look(self) -> Conclusion:
+        book = await self.ports.load(self.watched.name)
+        try:
+            reading = await self._read(book)
+        except (SourceError, ConfigError) as error:
+            # A connection URL that cannot be read now may be a secret that is being rotated.
+            return unseen(self.watched, book, redact(str(error.args[0])), _now())
+        upstream = await self.ports.upstream()
+        return seen(self.watched, book, reading, upstream, _now())
+
+    async def _read(self, book: Book) -> Reading:
+        limit = self.timing.timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await retry_source(
+                    lambda: self.ports.read(book), within_seconds=min(10.0, limit / 3)
+                )
+        except TimeoutError as error:
+            message = f"one look took longer than {limit:g} s and was given up"
+            hint = "raise `timeout` of the environment, or see what its server waits for"
+            raise SourceError(message, reason="timeout", hint=hint) from error
+
+
+async def _first_of(seconds: float, *events: asyncio.Event) -> None:
+    """Return when the time is over or one of the events is set."""
+    tasks = [asyncio.create_task(e.wait()) for e in events]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _log(step: Step, standing: Standing) -> None:
+    if standing.outcome is Outcome.UNKNOWN:
+        log.warning("look.unknown", reason=step.reason, failures=step.failures)
+    elif step.snapshot or step.notices:
+        counts = {a.yardstick: len(a.findings) for a in standing.against}
+        log.info("look.done", outcome=standing.outcome.value, findings=counts)
+    else:
+        log.debug("look.unchanged", outcome=standing.outcome.value)
