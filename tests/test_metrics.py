@@ -115,7 +115,7 @@ def test_the_rest_of_a_standing_is_there(fleet: Fleet) -> None:
     where = {"environment": "production"}
     assert fleet.value("pgdrift_migrations_missing", against="staging", **where) == 2
     assert fleet.value("pgdrift_migrations_missing", against="sync", **where) is None
-    assert fleet.value("pgdrift_not_compared", kind="operator class", **where) == 3
+    assert fleet.value("pgdrift_not_compared", kind="operator_class", **where) == 3
     assert fleet.value("pgdrift_objects", **where) == 412
 
 

@@ -25,19 +25,12 @@ NOBODY = Blame()
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
 HOSTILE = '<script>alert("x")</script><!channel>\u202egnp.exe 🐘'
 
-OLD_TOTAL = """CREATE OR REPLACE FUNCTION shop.order_total(order_id bigint)
- RETURNS numeric
- LANGUAGE sql
- STABLE
-AS $function$
+OLD_BODY = """
   SELECT coalesce(sum(quantity * unit_price), 0)
     FROM shop.order_line
    WHERE order_line.order_id = order_total.order_id;
-$function$
 """
-NEW_TOTAL = OLD_TOTAL.replace("STABLE\n", "STABLE SECURITY DEFINER\n").replace(
-    "quantity * unit_price", "quantity * unit_price * (1 - discount)"
-)
+NEW_BODY = OLD_BODY.replace("quantity * unit_price", "quantity * unit_price * (1 - discount)")
 
 
 def ago(**kw: float) -> datetime:
@@ -87,7 +80,7 @@ RLS_OFF = finding(
 )
 TOTAL = finding(
     ("function", "shop", "order_total"),
-    {"definition": (OLD_TOTAL, NEW_TOTAL)},
+    {"body": (OLD_BODY, NEW_BODY), "security_definer": (False, True)},
     Direction.DIVERGED,
     Severity.CRITICAL,
     cls=ChangeClass.SECURITY,
@@ -143,7 +136,7 @@ STRANGE = finding(
     since=ago(minutes=12),
 )
 UNKNOWN = finding(
-    ("enum_type", "shop", "order_state"),
+    ("enum", "shop", "order_state"),
     {"labels": (["new", "paid", "sent"], ["new", "paid", "sent", "returned"])},
     Direction.UNKNOWN,
     Severity.WARNING,
@@ -168,7 +161,7 @@ def standings() -> dict[str, Standing]:
             Against("sync", Outcome.DRIFTED, (STRANGE,)),
             Against("staging", Outcome.DRIFTED, (RLS_OFF, TOTAL, HOTFIX, LATE, WAITING), 2),
         ),
-        not_compared={"operator class": 3, "text search parser": 1},
+        not_compared={"operator_class": 3, "text_search_parser": 1},
     )
     staging = Standing(
         "staging",

@@ -1,0 +1,7 @@
+"""What people and machines read over HTTP: status page, JSON API, metrics, health. Reads only."""
+
+from pgdrift.web.app import make_app
+from pgdrift.web.listen import serve
+from pgdrift.web.settings import WebSettings
+
+__all__ = ["WebSettings", "make_app", "serve"]

@@ -1,0 +1,137 @@
+"""The pages for people, as HTML that needs no script. Everything that is shown is hostile text:
+it is escaped and made printable in one place, where a template prints it.
+"""
+
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import ETag, web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pgdrift.core import render
+from pgdrift.core.incident import State
+from pgdrift.core.model import Event, Finding, Standing
+from pgdrift.errors import PgdriftError
+from pgdrift.log import get_logger, redact
+from pgdrift.web import view
+from pgdrift.web.site import SITE
+
+log = get_logger("web")
+
+_ON_STATUS = 25  # findings per yardstick on the status page
+_ON_ENVIRONMENT = 500  # and on the environment's own page
+_DIFF_LINES = 400
+_ROOT = files("pgdrift.web")
+
+
+async def status(request: web.Request) -> web.Response:
+    """Show how the whole fleet stands."""
+    site = request.app[SITE]
+    standings = site.standings()
+    context: dict[str, Any] = {
+        "verdict": view.verdict(standings.values()),
+        "stages": view.stages(standings),
+        "standings": view.by_concern(standings),
+        "limit": _ON_STATUS,
+    }
+    return _page(request, "status.html", base="", **context)
+
+
+async def environment(request: web.Request) -> web.Response:
+    """Show one environment in full. Raises HTTPNotFound for a name that is not watched."""
+    site = request.app[SITE]
+    standing = site.standings().get(request.match_info["name"])
+    if standing is None:
+        raise web.HTTPNotFound
+    events, lost = await _timeline(request, standing)
+    context: dict[str, Any] = {
+        "standing": standing,
+        "verdict": view.verdict([standing]),
+        "incidents": [
+            i
+            for i in site.incidents()
+            if i.environment == standing.environment and i.state is State.OPEN
+        ],
+        "events": events,
+        "timeline_lost": lost,
+        "limit": _ON_ENVIRONMENT,
+    }
+    return _page(request, "environment.html", base="../", **context)
+
+
+def refusal(request: web.Request, status: int, message: str) -> web.Response:
+    """Return an error as a page."""
+    base = "../" * (request.path.count("/") - 1)
+    return _page(request, "refusal.html", status=status, base=base, code=status, message=message)
+
+
+async def _timeline(request: web.Request, standing: Standing) -> tuple[list[Event], str]:
+    try:
+        return list(await request.app[SITE].timeline(standing.environment)), ""
+    except PgdriftError as error:
+        # The findings are worth showing without their past.
+        log.warning("web.timeline_lost", environment=standing.environment, reason=error.reason)
+        return [], str(error)
+
+
+def _page(
+    request: web.Request, template: str, *, status: int = 200, **context: object
+) -> web.Response:
+    site = request.app[SITE]
+    html = _templates.get_template(template).render(version=site.version, now=site.now(), **context)
+    # Text of a damaged snapshot file need not be valid Unicode.
+    body = html.encode("utf-8", "backslashreplace")
+    tag = blake2b(body, digest_size=12).hexdigest()
+    known = request.if_none_match or ()
+    if status == 200 and ETag(tag) in known:
+        response = web.Response(status=304)
+    else:
+        response = web.Response(body=body, status=status, content_type="text/html", charset="utf-8")
+    response.etag = tag
+    return response
+
+
+def _diff(finding: Finding) -> tuple[list[tuple[str, str]], int]:
+    """Return lines of a diff, each with its class, and how many were left off."""
+    classes = {"-": "del", "+": "ins"}
+    lines = render.diff(finding.change)
+    shown = [(classes.get(line[:1], "same"), line) for line in lines[:_DIFF_LINES]]
+    return shown, max(0, len(lines) - _DIFF_LINES)
+
+
+def _printed(value: object) -> object:
+    return render.printable(value) if type(value) is str else value
+
+
+def _stamp(name: str) -> str:
+    """Name a static file by its content too, so that no browser shows yesterday's style."""
+    content = (_ROOT / "static" / name).read_bytes()
+    return f"static/{name}?{blake2b(content, digest_size=4).hexdigest()}"
+
+
+def _make_templates() -> Environment:
+    env = Environment(
+        loader=PackageLoader("pgdrift.web"),
+        autoescape=True,
+        finalize=_printed,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {
+        "path": lambda name: quote(name, safe="", errors="replace"),
+        "line": render.one_line,
+        "redact": redact,
+    }
+    env.globals |= {
+        "view": view,
+        "diff": _diff,
+        "direction_words": render.direction_words,
+        "static": _stamp,
+    }
+    return env
+
+
+_templates = _make_templates()

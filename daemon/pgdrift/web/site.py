@@ -1,0 +1,32 @@
+"""What the pages may ask. Everything is a function, so that a page always shows the latest."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from pgdrift.core.incident import Incident
+from pgdrift.core.model import Event, Standing
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The questions of the pages; `timeline` gives an environment's events, the latest first."""
+
+    standings: Callable[[], Mapping[str, Standing]]
+    incidents: Callable[[], Iterable[Incident]]
+    timeline: Callable[[str], Awaitable[Sequence[Event]]]
+    metrics: Callable[[], tuple[bytes, str]]
+    ready: Callable[[], bool]
+    live: Callable[[], bool]
+    version: str
+    now: Callable[[], datetime] = utc_now
+
+
+SITE = web.AppKey("site", Site)

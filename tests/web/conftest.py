@@ -1,0 +1,56 @@
+"""A real server on a free port that shows the sample, and a client for it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+
+from pgdrift.core.incident import Incident
+from pgdrift.core.model import Event, Standing
+from pgdrift.metrics import Metrics
+from pgdrift.web import make_app, serve
+from tests.web import sample
+
+
+@dataclass
+class Shown:
+    """What the site shows; a test changes it while the server runs."""
+
+    client: aiohttp.ClientSession
+    url: str = ""
+    standings: Mapping[str, Standing] = field(default_factory=sample.standings)
+    incidents: Iterable[Incident] = field(default_factory=sample.incidents)
+    timeline: Callable[[str], Awaitable[Sequence[Event]]] = sample.timeline
+    ready: bool = True
+    live: bool = True
+
+    async def get(self, path: str, **headers: str) -> tuple[aiohttp.ClientResponse, str]:
+        async with self.client.get(self.url + path, headers=headers) as answer:
+            return answer, await answer.text()
+
+    async def json(self, path: str) -> dict[str, object]:
+        async with self.client.get(self.url + path) as answer:
+            body: dict[str, object] = await answer.json()
+            return body
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Shown]:
+    async with aiohttp.ClientSession() as client:
+        shown = Shown(client)
+        metrics = Metrics(lambda: shown.standings, lambda: shown.incidents, lambda: sample.NOW)
+        app = make_app(
+            standings=lambda: shown.standings,
+            incidents=lambda: shown.incidents,
+            timeline=lambda name: shown.timeline(name),  # noqa: PLW0108 - a test exchanges it
+            metrics=metrics.render,
+            ready=lambda: shown.ready,
+            live=lambda: shown.live,
+            version="1.2.3",
+            now=lambda: sample.NOW,
+        )
+        runner = await serve(app, "127.0.0.1:0")
+        shown.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield shown
+        await runner.cleanup()

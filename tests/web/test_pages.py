@@ -1,0 +1,210 @@
+"""The pages for people, and what stands around them: health, metrics, headers, errors."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from pgdrift.core.model import Against, Event, Outcome
+from pgdrift.errors import StoreError
+from tests.web import sample
+from tests.web.conftest import Shown
+
+
+def words(html: str) -> str:
+    """Return what a person reads: no tags, single spaces."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+async def test_the_first_line_says_who_drifted_and_how_badly(site: Shown) -> None:
+    _, html = await site.get("/")
+    text = words(html)
+    assert "production and staging drifted" in text
+    assert "2 critical 4 warning 1 info for 6 d" in text
+    assert "tenant-acme cannot be judged" in text
+
+
+async def test_one_drifted_environment_is_named_with_what_it_drifted_from(site: Shown) -> None:
+    site.standings = {k: v for k, v in site.standings.items() if k in {"staging", "development"}}
+    _, html = await site.get("/")
+    assert "<title>staging drifted from development · pgdrift</title>" in html
+
+
+async def test_a_clean_fleet_is_called_so_and_shows_no_findings(site: Shown) -> None:
+    site.standings = sample.clean()
+    _, html = await site.get("/")
+    assert "Everything is in sync" in words(html)
+    assert "<details" not in html
+    assert "icon-ok.svg" in html
+
+
+async def test_unknown_is_never_called_in_sync(site: Shown) -> None:
+    clean = sample.clean()
+    unknown = replace(clean["staging"], outcome=Outcome.UNKNOWN, reason="permission denied")
+    site.standings = clean | {"staging": unknown}
+    _, html = await site.get("/")
+    assert "staging cannot be judged" in words(html)
+    assert "Everything is in sync" not in words(html)
+    assert "permission denied" in words(html)
+
+
+async def test_before_the_first_look_nothing_is_claimed(site: Shown) -> None:
+    site.standings = {}
+    _, html = await site.get("/")
+    assert "No environment has been looked at yet" in words(html)
+
+
+async def test_environments_stand_in_the_order_of_promotion(site: Shown) -> None:
+    _, html = await site.get("/")
+    chain = html[html.index('<ol class="chain"') : html.index("</ol>")]
+    links = re.findall(r'href="environments/([^"]+)"', chain)
+    assert links == ["development", "staging", "production", "tenant-acme"]
+
+
+async def test_a_circle_of_upstreams_ends(site: Shown) -> None:
+    clean = sample.clean()
+    site.standings = clean | {"development": replace(clean["development"], follows="production")}
+    answer, _ = await site.get("/")
+    assert answer.status == 200
+
+
+async def test_a_large_fleet_and_many_findings_say_what_is_left_off(site: Shown) -> None:
+    many = tuple(
+        sample.finding(
+            ("table", "t", f"n{i}"),
+            {"comment": ("a", "b")},
+            sample.WAITING.direction,
+            sample.WAITING.severity,
+        )
+        for i in range(40)
+    )
+    production = site.standings["production"]
+    against = (Against("staging", Outcome.DRIFTED, many),)
+    tenants = {f"t{i}": replace(production, environment=f"t{i}", against=against) for i in range(9)}
+    site.standings = tenants
+    _, html = await site.get("/")
+    assert "chain fleet" in html
+    assert "9 of 9 environments wait for promotion" in words(html)
+    assert "15 more findings" in words(html)
+
+
+async def test_an_environment_shows_before_and_after_line_by_line(site: Shown) -> None:
+    _, html = await site.get("/environments/production")
+    assert '<div class="del">- row_security: true</div>' in html
+    assert '<div class="ins">+ row_security: false</div>' in html
+    assert "FROM shop.order_line" in html
+    assert "by j.miller with psql at 2026-11-22 11:49 UTC (on record)" in words(html)
+
+
+async def test_an_environment_shows_its_incident_and_its_past(site: Shown) -> None:
+    _, html = await site.get("/environments/production")
+    text = words(html)
+    assert "Open incident against staging" in text
+    assert "row_security: true → false, by j.miller with psql" in text
+    assert "3 × operator class, 1 × text search parser" in text
+
+
+async def test_a_lost_timeline_does_not_take_the_findings_along(site: Shown) -> None:
+    async def lost(_: str) -> list[Event]:
+        raise StoreError("the store is locked", reason="locked")
+
+    site.timeline = lost
+    answer, html = await site.get("/environments/production")
+    assert answer.status == 200
+    assert "The timeline cannot be read: the store is locked" in words(html)
+    assert "row_security" in html
+
+
+async def test_hostile_names_are_text_everywhere(site: Shown) -> None:
+    hostile = f'a/b?c#d"><img src=x onerror=alert(1)>{sample.HOSTILE}'
+    production = replace(
+        site.standings["production"], environment=hostile, follows=hostile, reason=hostile
+    )
+    site.standings = {hostile: production}
+    _, html = await site.get("/")
+    link = re.search(r'href="(environments/[^"]+)"', html)
+    assert link
+    answer, page = await site.get("/" + link[1])
+    assert answer.status == 200
+    for text in (html, page):
+        assert "<script>alert" not in text
+        assert "<img" not in text
+        assert "\u202e" not in text  # it would turn the rest of the line round
+        assert "\\u202e" in text
+        assert "\x1b" not in text
+
+
+async def test_a_page_that_did_not_change_is_not_sent_again(site: Shown) -> None:
+    first, _ = await site.get("/")
+    again, body = await site.get("/", **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status, body) == (304, "")
+    site.standings = sample.clean()
+    changed, _ = await site.get("/", **{"If-None-Match": first.headers["ETag"]})
+    assert changed.status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/environments/production", "/api/v1/status", "/metrics", "/none", "/healthz"]
+)
+async def test_every_answer_forbids_what_it_does_not_need(site: Shown, path: str) -> None:
+    answer, _ = await site.get(path)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Server"] == "pgdrift"
+
+
+async def test_no_page_has_inline_style_or_script_or_asks_elsewhere(site: Shown) -> None:
+    for path in ("/", "/environments/production", "/none"):
+        _, html = await site.get(path)
+        assert not re.search(r"\sstyle=|<style|\son[a-z]+=|<script>|javascript:", html)
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
+
+
+async def test_what_a_page_asks_for_is_there(site: Shown) -> None:
+    for path, base in (("/", "/"), ("/environments/production", "/environments/"), ("/a/b", "/a/")):
+        _, html = await site.get(path)
+        for link in re.findall(r'<(?:link|script)[^>]*(?:href|src)="([^"]+)"', html):
+            answer, _ = await site.get(base + link)
+            assert answer.status == 200, link
+
+
+async def test_what_is_not_watched_is_not_found(site: Shown) -> None:
+    for path in ("/environments/nowhere", "/x", "/static/../app.py", "/static/"):
+        answer, html = await site.get(path)
+        assert answer.status in {403, 404}
+        assert "<title>" in html
+
+
+async def test_nothing_can_be_written(site: Shown) -> None:
+    async with site.client.post(site.url + "/") as answer:
+        assert answer.status == 405
+
+
+async def test_a_page_that_fails_says_so_and_nothing_more(site: Shown) -> None:
+    async def broken(_: str) -> list[Event]:
+        raise RuntimeError("secret detail")
+
+    site.timeline = broken
+    answer, html = await site.get("/environments/production")
+    assert answer.status == 500
+    assert "secret detail" not in html
+    assert (await site.get("/"))[0].status == 200
+
+
+async def test_health_follows_the_loop_and_the_first_looks(site: Shown) -> None:
+    assert (await site.get("/healthz"))[0].status == 200
+    assert (await site.get("/readyz"))[0].status == 200
+    site.ready, site.live = False, False
+    assert (await site.get("/healthz"))[0].status == 503
+    assert (await site.get("/readyz"))[0].status == 503
+
+
+async def test_metrics_are_served_as_text(site: Shown) -> None:
+    answer, text = await site.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert 'pgdrift_in_sync{against="sync",environment="staging"} 1.0' in text
