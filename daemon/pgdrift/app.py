@@ -213,6 +213,11 @@ class Daemon:
         await self.store.save(step)
         if step.incidents:
             self.incidents[step.environment] = await self.store.incidents(step.environment)
+        if step.snapshot is not None:
+            # What moved here may be what another waits for.
+            for watch in self.watches:
+                if watch.watched.follows == step.environment:
+                    watch.wake.set()
 
     def _publish(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pgdrift.app import source, upstream_of_file, watched
 from pgdrift.core.book import Book
 from pgdrift.core.look import Upstream, Watched, seen, unseen
-from pgdrift.core.model import Reading, Standing
+from pgdrift.core.model import SYNC, Reading, Standing
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
 from pgdrift.retry import retry_source
