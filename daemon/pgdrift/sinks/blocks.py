@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pgdrift.core import render
 from pgdrift.core.incident import Delivery, Incident, Notice, Reason
-from pgdrift.core.model import REACH, Finding, Severity
+from pgdrift.core.model import REACH, ChangeClass, Finding, Severity
 from pgdrift.sinks.mrkdwn import code_block, code_span, escape, units
 
 Block: TypeAlias = dict[str, Any]
@@ -115,6 +115,8 @@ def _finding(finding: Finding, incident: Incident) -> list[Block]:
     words = render.direction_words(finding, incident.environment, incident.against)
     text = f"{_DOTS[finding.severity]} *{kind}* {code_span(finding.change.id.name)}: "
     text += escape(words, 300)
+    if finding.cls is ChangeClass.SECURITY:
+        text += " · *security*"
     if lines := _difference(finding):
         text += "\n" + code_block(lines, columns=120)
     section = {"type": "section", "text": _mrkdwn(text)}

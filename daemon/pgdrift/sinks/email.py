@@ -114,11 +114,9 @@ def _fault(error: Exception, server: str) -> SinkError:
             )
         case aiosmtplib.SMTPResponseException():
             return _refused(server, error)
-        case (
-            aiosmtplib.SMTPNotSupported()
-            | aiosmtplib.SMTPException(message="SMTP STARTTLS extension not supported by server.")
-        ):
-            return _unsupported(server)
+    # The library says so of what the server does not offer, and of nothing else.
+    if type(error) in {aiosmtplib.SMTPException, aiosmtplib.SMTPNotSupported}:
+        return _unsupported(server, str(error))
     return SinkError(
         f"{server} did not answer: {_detail(error)}",
         reason="unreachable",
@@ -137,11 +135,12 @@ def _refused(server: str, error: aiosmtplib.SMTPResponseException) -> SinkError:
     )
 
 
-def _unsupported(server: str) -> SinkError:
+def _unsupported(server: str, what: str) -> SinkError:
     return SinkError(
-        f"{server} offers no encryption or no login that is known here",
+        f"{server} cannot take the mail this way: {what}",
         reason="refused",
-        hint="starttls: tls for port 465; starttls: none sends the password in clear",
+        hint="with a login encryption is demanded; starttls: tls is for port 465, starttls: none "
+        "sends the password in clear",
         retry=False,
     )
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from pgdrift.core import render
 from pgdrift.core.incident import Delivery, Notice, Reason
-from pgdrift.core.model import Finding, Severity
+from pgdrift.core.model import ChangeClass, Finding, Severity
 from pgdrift.sinks.blocks import REPEATED, incident_url
 
 _MOST_FINDINGS = 30
@@ -25,11 +25,11 @@ _MOST_COLUMNS = 300
 _MOST_SUBJECT = 200
 
 _WORDS = {
-    Reason.OPENED: "opened",
-    Reason.WORSE: "became worse",
-    Reason.CHANGED: "changed",
-    Reason.REPEAT: "is still open",
-    Reason.RESOLVED: "is resolved",
+    Reason.OPENED: "A new incident.",
+    Reason.WORSE: "The incident became worse.",
+    Reason.CHANGED: "The incident changed.",
+    Reason.REPEAT: "The incident is still open.",
+    Reason.RESOLVED: "The incident is resolved.",
 }
 _COLORS = {
     "critical": "#b3261e",
@@ -105,15 +105,14 @@ def _content(delivery: Delivery, link: str | None) -> dict[str, Any]:
     findings = sorted(open_findings, key=lambda f: -f.severity.rank)
     return {
         "headline": render.headline(notice),
-        "what": f"The incident {_WORDS[notice.reason]}.",
-        "repeated": REPEATED if delivery.uncertain else "",
+        "what": _WORDS[notice.reason] + (f" ({REPEATED})" if delivery.uncertain else ""),
         "detail": render.printable(incident.detail)[:2000],
         "findings": [_finding(f, notice) for f in findings[:_MOST_FINDINGS]],
         "more": max(0, len(findings) - _MOST_FINDINGS),
         "gone": [render.label(f.change) for f in notice.gone[:_MOST_FINDINGS]],
         "gone_more": max(0, len(notice.gone) - _MOST_FINDINGS),
         "color": _COLORS["resolved" if resolved else incident.severity.value],
-        "incident": incident.id,
+        "incident": render.one_line(incident.id),
         "since": f"{incident.opened_at:%Y-%m-%d %H:%M:%S} UTC",
         "at": f"{notice.at:%Y-%m-%d %H:%M:%S} UTC",
         "url": incident_url(link, incident) if link else "",
@@ -128,6 +127,7 @@ def _finding(finding: Finding, notice: Notice) -> dict[str, Any]:
         "new": notice.reason is not Reason.OPENED and finding.key in notice.new,
         "kind": finding.change.id.kind.replace("_", " "),
         "name": render.one_line(finding.change.id.name),
+        "security": finding.cls is ChangeClass.SECURITY,
         "words": render.direction_words(finding, incident.environment, incident.against),
         "blame": render.blame_words(finding),
         "lines": [(_LINE_STYLES.get(line[:1], ""), line) for line in _lines(finding)],
