@@ -158,14 +158,14 @@ def test_events_count(fleet: Fleet) -> None:
     metrics.looked("production", Outcome.UNKNOWN, "gate", 0.003)
     metrics.changed("production", Origin.MIGRATION, 4)
     metrics.changed("production", None)
-    metrics.notified("oncall", "retried")
+    metrics.notified("oncall", "rate_limited")
     metrics.notified("oncall", "delivered", 7.0)
     production, oncall = {"environment": "production"}, {"channel": "oncall"}
     assert fleet.value("pgdrift_looks_total", outcome="unknown", **production) == 1
     assert fleet.value("pgdrift_look_duration_seconds_count", depth="gate") == 1
     assert fleet.value("pgdrift_schema_changes_total", origin="migration", **production) == 4
     assert fleet.value("pgdrift_schema_changes_total", origin="untracked", **production) == 1
-    assert fleet.value("pgdrift_notifications_total", outcome="retried", **oncall) == 1
+    assert fleet.value("pgdrift_notifications_total", outcome="rate_limited", **oncall) == 1
     assert fleet.value("pgdrift_notification_delay_seconds_sum", **oncall) == 7
 
 

@@ -22,8 +22,8 @@ from pgdrift.core.model import Origin, Outcome, Standing
 
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
-NOTIFIED = ("delivered", "retried", "failed")
-"""What becomes of one try to notify: it arrived, another try follows, or it was given up."""
+NOTIFIED = ("delivered", "unreachable", "rate_limited", "refused", "authentication", "invalid")
+"""What becomes of one try to notify: it arrived, or the reason of a SinkError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ METRICS: tuple[Row, ...] = (
     Row(
         "pgdrift_look_duration_seconds",
         "histogram",
-        "How long a look took, by how deep it had to go.",
+        "How long a look took: gate (nothing had moved) or full.",
         ("depth",),
         buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
     ),
@@ -214,7 +214,7 @@ METRICS: tuple[Row, ...] = (
     Row(
         "pgdrift_notifications_total",
         "counter",
-        "Tries to notify: delivered, retried (another try follows) or failed (given up).",
+        "Tries to notify: delivered, or why not (unreachable, rate_limited, refused, …).",
         ("channel", "outcome"),
     ),
     Row(

@@ -48,6 +48,7 @@ async def site() -> AsyncIterator[Shown]:
             ready=lambda: shown.ready,
             live=lambda: shown.live,
             version="1.2.3",
+            kinds=("table", "column", "trigger"),
             now=lambda: sample.NOW,
         )
         runner = await serve(app, "127.0.0.1:0")

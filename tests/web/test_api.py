@@ -89,6 +89,7 @@ async def test_a_finding_carries_all_that_is_known(site: Shown) -> None:
         ("?against=development", {"shop.order_state"}),
         ("?kind=index&kind=enum", {"shop.order_created_at_idx", "shop.order_state"}),
         ("?environment=development", set()),
+        ("?kind=trigger", set()),
     ],
 )
 async def test_filters_narrow_and_values_of_one_filter_add_up(

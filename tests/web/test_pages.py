@@ -48,6 +48,30 @@ async def test_unknown_is_never_called_in_sync(site: Shown) -> None:
     assert "permission denied" in words(html)
 
 
+async def test_an_unknown_upstream_is_said_even_where_the_rest_is_in_sync(site: Shown) -> None:
+    clean = sample.clean()
+    against = (
+        Against("sync", Outcome.IN_SYNC),
+        Against("staging", Outcome.UNKNOWN, reason="staging was never seen"),
+    )
+    site.standings = clean | {"production": replace(clean["production"], against=against)}
+    _, html = await site.get("/")
+    assert "production cannot be judged" in words(html)
+    assert "staging was never seen" in words(html)
+
+
+async def test_what_was_found_before_an_environment_went_out_of_sight_stays(site: Shown) -> None:
+    production = site.standings["production"]
+    against = tuple(replace(a, outcome=Outcome.UNKNOWN, reason="gone") for a in production.against)
+    site.standings = {
+        "production": replace(production, outcome=Outcome.UNKNOWN, reason="gone", against=against)
+    }
+    _, html = await site.get("/")
+    assert "production drifted 2 critical" in words(html)
+    assert "production cannot be judged" in words(html)
+    assert "What follows is what was last seen" in words(html)
+
+
 async def test_before_the_first_look_nothing_is_claimed(site: Shown) -> None:
     site.standings = {}
     _, html = await site.get("/")

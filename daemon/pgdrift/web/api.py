@@ -1,19 +1,18 @@
 """The JSON API: standings out, as data. Shapes: docs/api.md; a change of one is a new version."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from pgdrift.core.incident import Incident
-from pgdrift.core.kinds import KINDS
 from pgdrift.core.model import Against, ChangeClass, Direction, Finding, Severity, Standing
 from pgdrift.core.render import finding_json
 from pgdrift.log import redact
-from pgdrift.web.site import SITE
-from pgdrift.web.view import oldest, worst
+from pgdrift.web import view
+from pgdrift.web.site import SITE, Site
 
 _FILTERS = ("environment", "against", "direction", "severity", "class", "kind")
 
@@ -36,8 +35,9 @@ async def status(request: web.Request) -> web.Response:
 
 async def findings(request: web.Request) -> web.Response:
     """Answer with all findings, or those that every filter lets through."""
-    standings = request.app[SITE].standings().values()
-    if refused := _refused(request.query, standings):
+    site = request.app[SITE]
+    standings = site.standings().values()
+    if refused := _refused(site, request.query, standings):
         return error(400, refused)
     wanted = {name: set(request.query.getall(name)) for name in request.query}
     found = [
@@ -68,17 +68,17 @@ def _finding(standing: Standing, against: Against, finding: Finding) -> dict[str
     }
 
 
-def _refused(query: MultiMapping[str], standings: Iterable[Standing]) -> str:
+def _refused(site: Site, query: MultiMapping[str], standings: Iterable[Standing]) -> str:
     """Say what of the query cannot be meant; empty when all of it can."""
     if unknown := [name for name in query if name not in _FILTERS]:
         return f"unknown parameter {unknown[0]!r}; there are: {', '.join(_FILTERS)}"
-    known: dict[str, set[str]] = {
+    known: dict[str, Set[str]] = {
         "environment": {s.environment for s in standings},
         "against": {a.yardstick for s in standings for a in s.against},
         "direction": {d.value for d in Direction},
         "severity": {s.value for s in Severity},
         "class": {c.value for c in ChangeClass},
-        "kind": {kind.name for kind in KINDS},
+        "kind": site.kinds | {f.change.id.kind for s in standings for f in view.findings(s)},
     }
     for name, value in query.items():
         if value not in known[name]:
@@ -108,14 +108,14 @@ def _standing(standing: Standing, incidents: Iterable[Incident]) -> dict[str, ob
 
 
 def _against(against: Against) -> dict[str, object]:
-    grave = worst(against.findings)
+    grave = view.worst(against.findings)
     return {
         "yardstick": against.yardstick,
         "outcome": against.outcome.value,
         "reason": redact(against.reason),
         "findings": len(against.findings),
         "severity": grave and grave.value,
-        "oldest_finding": _time(oldest(against.findings)),
+        "oldest_finding": _time(view.oldest(against.findings)),
         "migrations_missing": against.migrations_missing,
     }
 

@@ -32,7 +32,7 @@ _HEADERS = {
 }
 
 
-def make_app(
+def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     *,
     standings: Callable[[], Mapping[str, Standing]],
     incidents: Callable[[], Iterable[Incident]],
@@ -41,15 +41,19 @@ def make_app(
     ready: Callable[[], bool],
     live: Callable[[], bool],
     version: str,
+    kinds: Iterable[str] = (),
     now: Callable[[], datetime] = utc_now,
 ) -> web.Application:
     """Return the application that serves page, API, metrics and health.
 
     `ready` says that each environment had its first look, `live` that the loop turns. `timeline`
     gives an environment's events, the latest first, and may raise StoreError.
+    `kinds` are the names of all kinds of objects, so that a filter by another one is refused.
     """
     app = web.Application(middlewares=[_errors])
-    app[SITE] = Site(standings, incidents, timeline, metrics, ready, live, version, now)
+    app[SITE] = Site(
+        standings, incidents, timeline, metrics, ready, live, version, frozenset(kinds), now
+    )
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/", pages.status)
     app.router.add_get("/environments/{name}", pages.environment)

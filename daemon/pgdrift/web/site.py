@@ -26,6 +26,7 @@ class Site:
     ready: Callable[[], bool]
     live: Callable[[], bool]
     version: str
+    kinds: frozenset[str] = frozenset()
     now: Callable[[], datetime] = utc_now
 
 

@@ -44,8 +44,8 @@ class Verdict:
 def verdict(standings: Iterable[Standing]) -> Verdict:
     """Sum up; drift speaks before what cannot be seen, and that before what is right."""
     standings = tuple(standings)
-    drifted = [s for s in standings if findings(s) or s.outcome is Outcome.DRIFTED]
-    unseen = [s for s in standings if s.outcome is Outcome.UNKNOWN and s not in drifted]
+    drifted = [s for s in standings if findings(s) or outcome(s) is Outcome.DRIFTED]
+    unseen = [s for s in standings if outcome(s) is Outcome.UNKNOWN]
     found = [f for s in drifted for f in findings(s)]
     unjudged = f"{_names(unseen, len(standings))} cannot be judged" if unseen else ""
     if drifted:
@@ -63,22 +63,22 @@ def verdict(standings: Iterable[Standing]) -> Verdict:
     return Verdict("ok", "Everything is in sync" if len(standings) > 1 else "In sync")
 
 
+def outcome(standing: Standing) -> Outcome:
+    """Return what a page may say of an environment: in sync only when every yardstick says so."""
+    said = {standing.outcome, *(a.outcome for a in standing.against)}
+    if standing.outcome is Outcome.UNKNOWN or said == {Outcome.IN_SYNC}:
+        return standing.outcome
+    return Outcome.DRIFTED if Outcome.DRIFTED in said else Outcome.UNKNOWN
+
+
 def level(standing: Standing) -> str:
     """Return ok, unknown, or the worst severity of a standing's findings."""
-    if standing.outcome is Outcome.UNKNOWN:
-        return "unknown"
-    if standing.outcome is Outcome.IN_SYNC:
-        return "ok"
-    return (worst(findings(standing)) or Severity.WARNING).value
+    return _level(outcome(standing), findings(standing))
 
 
 def against_level(against: Against) -> str:
     """Return ok, unknown, or the worst severity of the findings against one yardstick."""
-    if against.outcome is Outcome.UNKNOWN:
-        return "unknown"
-    if against.outcome is Outcome.IN_SYNC:
-        return "ok"
-    return (worst(against.findings) or Severity.WARNING).value
+    return _level(against.outcome, against.findings)
 
 
 def stages(standings: Mapping[str, Standing]) -> list[list[Standing]]:
@@ -187,6 +187,12 @@ def server_version(number: int) -> str:
 def anchor(*parts: str) -> str:
     """Return an HTML id for what has these names: the same at every look, whatever they hold."""
     return "x" + blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def _level(said: Outcome, found: Iterable[Finding]) -> str:
+    if said is Outcome.UNKNOWN:
+        return "unknown"
+    return "ok" if said is Outcome.IN_SYNC else (worst(found) or Severity.WARNING).value
 
 
 def _depth(standing: Standing, standings: Mapping[str, Standing]) -> int:
