@@ -5,6 +5,7 @@ before the migration stays unexplained. A ledger's entry explains the object it 
 statement can touch with it, and nothing else.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,20 @@ from pgdrift.core.names import quote_ident
 
 # What a statement on a relation can change beside it: the ledger names the relation alone.
 _OF_RELATION = frozenset({"column", "constraint", "sequence", "index"})
+
+# What the ledger's words stand for. A name alone could be another's: a grant on a schema has a
+# role for its last name, and a role may be named as a table is.
+_RELATIONS = frozenset({"table", "foreign_table"})
+_KINDS = {
+    "TABLE": _RELATIONS,
+    "COLUMN": _RELATIONS,
+    "INDEX": frozenset({"index"}),
+    "VIEW": frozenset({"view", "materialized_view"}),
+    "SEQUENCE": frozenset({"sequence"}),
+    "TYPE": frozenset({"enum", "domain", "composite_type", "range_type"}),
+}
+_ROUTINES = frozenset({"function", "procedure", "aggregate"})
+_OID = re.compile("[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,7 @@ def explain(
     migrations: Collection[Migration],
 ) -> Mapping[ObjectId, Explanation]:
     """Return for every change of one window why it came about; `UNTRACKED` where nothing says."""
-    named = dict(_named(entries, before, after))
+    named = dict(_named(entries, before, after)) if entries else {}
     window = _window(migrations)
     return {c.id: _explain(c, before, after, named, window) for c in changes}
 
@@ -106,12 +121,12 @@ def _entry(
     i: ObjectId, before: Snapshot, after: Snapshot, named: Mapping[ObjectId, LedgerEntry]
 ) -> LedgerEntry | None:
     """Return the ledger's latest entry on the object, or on the relation it is a part of."""
-    if i in named:
-        return named[i]
-    found = after.objects.get(i) or before.objects.get(i)
-    if found is None or found.parent is None or i.kind not in _OF_RELATION:
-        return None
-    return named.get(found.parent)
+    while i not in named:
+        found = after.objects.get(i) or before.objects.get(i)
+        if found is None or found.parent is None or i.kind not in _OF_RELATION:
+            return None
+        i = found.parent
+    return named[i]
 
 
 def _named(
@@ -119,19 +134,18 @@ def _named(
 ) -> Iterator[tuple[ObjectId, LedgerEntry]]:
     """Give the objects that entries name, in the order of the entries: the latest stays."""
     by_name: dict[tuple[str, ...], list[ObjectId]] = {}
-    by_oid: dict[int, list[ObjectId]] = {}
     for i in {**before.objects, **after.objects}:
-        if len(i.path) == 2 and not i.args:
-            by_name.setdefault(i.path, []).append(i)
-    for side in (before, after):
-        for i, o in side.objects.items():
-            if i.args:
-                by_oid.setdefault(o.oid, []).append(i)
+        by_name.setdefault(i.path, []).append(i)
+    by_oid: dict[str, list[ObjectId]] = {}
+    for i, o in (*before.objects.items(), *after.objects.items()):
+        if i.kind in _ROUTINES:
+            by_oid.setdefault(str(o.oid), []).append(i)
     for entry in entries:
-        if entry.object_type == "FUNCTION" and entry.object_name.isdigit():
-            found = by_oid.get(int(entry.object_name), [])
+        if entry.object_type == "FUNCTION" and _OID.fullmatch(entry.object_name):
+            found = by_oid.get(entry.object_name, [])
         else:
-            found = by_name.get(_path(entry), [])
+            kinds = _KINDS.get(entry.object_type, frozenset())
+            found = [i for i in by_name.get(_path(entry), []) if i.kind in kinds]
         yield from ((i, entry) for i in found)
 
 

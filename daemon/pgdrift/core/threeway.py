@@ -15,14 +15,19 @@ from pgdrift.core.model import Agreed, Direction, Object, ObjectId, Snapshot
 def direction(
     here: Object | None, upstream: Object | None, agreed: Object | None
 ) -> Direction | None:
-    """Return who moved on one object since they agreed; None when both are equal now."""
+    """Return who moved on one object since they agreed; None when both are equal now.
+
+    Unknown when neither did as far as was read then: a newer reader sees more of an object.
+    """
     if same(here, upstream):
         return None
-    if same(here, agreed):
+    here_stayed, upstream_stayed = same(here, agreed), same(upstream, agreed)
+    if here_stayed and upstream_stayed:
+        # They differ in what was not read yet when they agreed.
+        return Direction.UNKNOWN
+    if here_stayed:
         return Direction.BEHIND
-    if same(upstream, agreed):
-        return Direction.AHEAD
-    return Direction.DIVERGED
+    return Direction.AHEAD if upstream_stayed else Direction.DIVERGED
 
 
 def directions(
@@ -61,7 +66,8 @@ def agree(
         unread={},
     )
     moved = Agreed(snapshot, frozenset(waiting | first))
-    if agreed and moved.unknown == agreed.unknown and snapshot.root == before.root:
+    stayed = snapshot.root == before.root and snapshot.kinds == before.kinds
+    if agreed and stayed and moved.unknown == agreed.unknown:
         return agreed
     return moved
 
