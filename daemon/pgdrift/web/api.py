@@ -1,7 +1,8 @@
 """The JSON API: standings out, as data. Shapes: docs/api.md; a change of one is a new version."""
 
 import json
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from aiohttp import web
@@ -72,7 +73,7 @@ def _refused(site: Site, query: MultiMapping[str], standings: Iterable[Standing]
     """Say what of the query cannot be meant; empty when all of it can."""
     if unknown := [name for name in query if name not in _FILTERS]:
         return f"unknown parameter {unknown[0]!r}; there are: {', '.join(_FILTERS)}"
-    known: dict[str, Set[str]] = {
+    known: dict[str, AbstractSet[str]] = {
         "environment": {s.environment for s in standings},
         "against": {a.yardstick for s in standings for a in s.against},
         "direction": {d.value for d in Direction},
