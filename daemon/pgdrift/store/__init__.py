@@ -2,11 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from pgdrift.store import engine
 from pgdrift.store.failures import Stale
 from pgdrift.store.store import Store
 
-__all__ = ["Stale", "Store", "open_store"]
+__all__ = ["Stale", "Store", "exists", "open_store"]
+
+
+def exists(url: str) -> bool:
+    """Tell whether there is a store at this URL. Raises ConfigError for a URL that is none."""
+    return Path(str(engine.parse(url).database)).exists()
 
 
 @asynccontextmanager

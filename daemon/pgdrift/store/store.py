@@ -1,17 +1,19 @@
 """The open store: every verb of it as one transaction.
 
 A write takes its turn in this process by a lock, and among processes by the database's; it is
-durable when the call returns. Snapshots that are in use are kept in memory by their row's id.
+durable when the call returns. What was begun is finished, also for a caller who is cancelled.
+Snapshots that are in use are kept in memory by their row's id.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from functools import wraps
+from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -23,6 +25,30 @@ from pgdrift.errors import ConfigError
 from pgdrift.store import books, engine, migrate, outbox, prune, snapshots, tables, timeline
 from pgdrift.store.failures import translated
 from pgdrift.store.pages import paginate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _whole(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
+    """Let a verb run to its end though its caller be cancelled, which then is, too.
+
+    A statement is on the driver's thread and cannot be called back: a transaction that is left
+    there would keep the write lock from everyone.
+    """
+
+    @wraps(verb)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.create_task(verb(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({task})
+            raise
+
+    return run
 
 
 class Store:
@@ -78,6 +104,7 @@ class Store:
             async with self._reader.begin() as c:
                 yield c
 
+    @_whole
     async def load(self, environment: str, *, snapshots: bool = True) -> Book:
         """Return what is remembered of an environment: an empty book when that is nothing.
 
@@ -103,6 +130,7 @@ class Store:
         known = {**self._kept.get(row.name, {}), **new}
         self._kept[row.name] = {i: known[i] for i in books.snapshot_ids(row) if i in known}
 
+    @_whole
     async def save(self, step: Step) -> None:
         """Keep one look, whole or not at all. Raises Stale when its book is out of date."""
         agreed = step.agreed.snapshot if step.agreed else None
@@ -111,6 +139,7 @@ class Store:
             row = await books.save(c, step, pack)
         self._remember(row, pack.kept)
 
+    @_whole
     async def declare(self, point: SyncPoint, snapshot: Snapshot) -> SyncPoint:
         """Keep a new sync point with this content as the expected one; return it with its id.
 
@@ -128,6 +157,7 @@ class Store:
             await books.keep_events(c, (event,))
         return replace(point, id=id_)
 
+    @_whole
     async def declared(self, sync_point_id: int) -> Snapshot:
         """Return the snapshot of a sync point. Raises ConfigError when there is no such point."""
         t = tables.sync_point
@@ -137,21 +167,25 @@ class Store:
                 raise ConfigError(f"there is no sync point {sync_point_id}", reason="usage")
             return await snapshots.read(c, id_, self._contents)
 
+    @_whole
     async def sync_points(self, environment: str) -> tuple[SyncPoint, ...]:
         """Return all sync points of an environment, the latest first."""
         async with self._reading() as c:
             return await timeline.sync_points(c, environment)
 
+    @_whole
     async def environments(self) -> tuple[str, ...]:
         """Return the names of all environments that anything is kept of, sorted."""
         async with self._reading() as c:
             return await timeline.environments(c)
 
+    @_whole
     async def timeline(self, environment: str, limit: int = 100) -> tuple[Event, ...]:
         """Return the latest events of an environment, the newest first."""
         async with self._reading() as c:
             return await timeline.timeline(c, environment, limit)
 
+    @_whole
     async def incidents(
         self, environment: str | None = None, *, open_only: bool = True, limit: int = 1000
     ) -> tuple[Incident, ...]:
@@ -159,16 +193,19 @@ class Store:
         async with self._reading() as c:
             return await timeline.incidents(c, environment, limit, open_only=open_only)
 
+    @_whole
     async def due(self, now: datetime, *, limit: int = 100) -> tuple[Delivery, ...]:
         """Return what may be told now: of each channel and incident the oldest, oldest first."""
         async with self._reading() as c:
             return await outbox.due(c, now, limit)
 
+    @_whole
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when something may be told next, `now` at the earliest; None when all is told."""
         async with self._reading() as c:
             return await outbox.next_due(c, now)
 
+    @_whole
     async def begin(self, delivery: Delivery, now: datetime) -> Delivery:
         """Mark, before the sending, that a try begins; return the delivery with it counted.
 
@@ -177,11 +214,13 @@ class Store:
         async with self._writing() as c:
             return await outbox.begin(c, delivery.id, now)
 
+    @_whole
     async def done(self, delivery: Delivery, now: datetime, ref: Mapping[str, str]) -> None:
         """Mark that a try arrived; the first `ref` of an incident becomes its thread."""
         async with self._writing() as c:
             await outbox.done(c, delivery.id, now, ref)
 
+    @_whole
     async def failed(
         self, delivery: Delivery, now: datetime, reason: str, next_attempt_at: datetime | None
     ) -> None:
@@ -189,6 +228,7 @@ class Store:
         async with self._writing() as c:
             await outbox.failed(c, delivery.id, now, reason, next_attempt_at)
 
+    @_whole
     async def recover(self) -> int:
         """Take back what a crashed daemon was telling, as uncertain; return how many those are.
 
@@ -197,11 +237,13 @@ class Store:
         async with self._writing() as c:
             return await outbox.recover(c)
 
+    @_whole
     async def waiting(self) -> int:
         """Return how many deliveries have not ended."""
         async with self._reading() as c:
             return await outbox.waiting(c)
 
+    @_whole
     async def prune(self, now: datetime, keep: timedelta) -> int:
         """Forget a bounded share of what is older; return how many rows, 0 when all is done."""
         async with self._writing() as c:

@@ -1,0 +1,163 @@
+"""The outbox: durable before it is sent, in order, never twice without saying so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pgdrift.core.book import Step
+from pgdrift.core.incident import Incident
+from pgdrift.errors import StoreError
+from pgdrift.store import Store, open_store
+from tests.store.nouns import MINUTE, NOW, incident, notice
+
+LATER = NOW + MINUTE
+
+
+async def tell(store: Store, *about: Incident, channels: tuple[str, ...] = ("oncall",)) -> None:
+    notices = tuple((notice(i), channels) for i in about)
+    await store.save(Step("prod", NOW, incidents=about, notices=notices))
+
+
+def revisions(count: int, id_: str = "a") -> list[Incident]:
+    return [incident(id_, revision=n) for n in range(1, count + 1)]
+
+
+async def ids_due(store: Store, now: object = NOW) -> list[str]:
+    return [d.id for d in await store.due(now)]  # type: ignore[arg-type]
+
+
+async def test_a_decision_is_due_at_once_on_each_of_its_channels(store: Store) -> None:
+    about = incident("a")
+    await tell(store, about, channels=("oncall", "dba"))
+
+    due = await store.due(NOW)
+
+    assert [(d.id, d.channel) for d in due] == [("a-1-oncall", "oncall"), ("a-1-dba", "dba")]
+    assert due[0].notice == notice(about)
+    assert (due[0].attempts, due[0].uncertain, due[0].thread) == (0, False, None)
+    assert await store.next_due(NOW) == NOW
+    assert await store.waiting() == 2
+
+
+async def test_of_one_incident_a_channel_hears_one_thing_at_a_time_oldest_first(
+    store: Store,
+) -> None:
+    await tell(store, *revisions(3), incident("b"))
+
+    heard = []
+    for _ in range(3):
+        first, *others = await store.due(NOW)
+        heard.append(first.id)
+        assert [d.id for d in others] == ["b-1-oncall"]
+        first = await store.begin(first, NOW)
+        assert await ids_due(store) == ["b-1-oncall"]
+        await store.done(first, NOW, {})
+
+    assert heard == ["a-1-oncall", "a-2-oncall", "a-3-oncall"]
+
+
+async def test_a_channel_that_fails_holds_up_no_other(store: Store) -> None:
+    await tell(store, *revisions(2), channels=("oncall", "dba"))
+    oncall, dba = [await store.begin(d, NOW) for d in await store.due(NOW)]
+
+    await store.failed(oncall, NOW, "unreachable", LATER)
+    await store.done(dba, NOW, {})
+
+    assert await ids_due(store) == ["a-2-dba"]
+    assert await ids_due(store, LATER) == ["a-1-oncall", "a-2-dba"]
+
+
+async def test_a_failed_try_is_due_again_at_its_time(store: Store) -> None:
+    await tell(store, incident("a"))
+    (one,) = await store.due(NOW)
+    one = await store.begin(one, NOW)
+    assert await store.next_due(NOW) is None
+
+    await store.failed(one, NOW, "rate_limited", LATER)
+
+    assert await store.due(NOW) == ()
+    assert await store.next_due(NOW) == LATER
+    assert await store.next_due(LATER + MINUTE) == LATER + MINUTE
+    (again,) = await store.due(LATER)
+    assert again == replace(one, attempts=1, uncertain=False)
+
+
+async def test_a_delivery_given_up_makes_way_for_the_next(store: Store) -> None:
+    await tell(store, *revisions(2))
+    (one,) = await store.due(NOW)
+
+    await store.failed(await store.begin(one, NOW), NOW, "refused", None)
+
+    assert await ids_due(store) == ["a-2-oncall"]
+    assert await store.waiting() == 1
+
+
+async def test_the_first_message_that_arrived_is_the_thread_of_the_later_ones(
+    store: Store,
+) -> None:
+    await tell(store, *revisions(4), incident("b"))
+    threads = []
+    for n, ref in enumerate([None, {"ts": "1"}, {"ts": "2"}]):
+        one = await store.begin((await store.due(NOW))[0], NOW)
+        threads.append(one.thread)
+        if ref is None:
+            await store.failed(one, NOW, f"refused {n}", None)
+        else:
+            await store.done(one, NOW, ref)
+
+    last, other = await store.due(NOW)
+
+    assert threads == [None, None, {"ts": "1"}]
+    assert (last.id, last.thread) == ("a-4-oncall", {"ts": "1"})
+    assert (other.id, other.thread) == ("b-1-oncall", None)
+
+
+async def test_what_a_crashed_daemon_was_telling_comes_back_as_uncertain(
+    store: Store, url: str
+) -> None:
+    await tell(store, *revisions(2), incident("b"))
+    first, other = await store.due(NOW)
+    await store.begin(first, NOW)
+
+    async with open_store(url) as restarted:
+        assert await ids_due(restarted) == [other.id]  # a command line looks on, no more
+        assert await restarted.recover() == 1
+
+        back, still = await restarted.due(NOW)
+        assert (back.id, back.uncertain, back.attempts) == (first.id, True, 1)
+        assert (still.id, still.uncertain) == (other.id, False)
+
+        again = await restarted.begin(back, NOW)
+        assert (again.uncertain, again.attempts) == (True, 2)
+        await restarted.failed(again, NOW, "unreachable", LATER)
+        assert (await restarted.due(LATER))[0].uncertain
+        assert await restarted.recover() == 0
+
+
+async def test_nobody_begins_what_another_has_begun(store: Store) -> None:
+    await tell(store, incident("a"))
+    (one,) = await store.due(NOW)
+    await store.begin(one, NOW)
+
+    with pytest.raises(StoreError, match="not pending any more") as caught:
+        await store.begin(one, NOW)
+
+    assert caught.value.reason == "stale"
+
+
+async def test_an_end_needs_a_beginning(store: Store) -> None:
+    await tell(store, incident("a"))
+    (one,) = await store.due(NOW)
+
+    with pytest.raises(StoreError, match="not attempting any more"):
+        await store.done(one, NOW, {})
+
+    assert await ids_due(store) == ["a-1-oncall"]
+
+
+async def test_due_gives_no_more_than_asked_for(store: Store) -> None:
+    await tell(store, *(incident(f"i{n}") for n in range(5)))
+
+    assert len(await store.due(NOW, limit=3)) == 3
