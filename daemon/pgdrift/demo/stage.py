@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,13 @@ from pgdrift.demo.databases import Shop
 from pgdrift.demo.story import Clean, Expected, Finding, Step, Told
 
 _POLL_SECONDS = 0.2
+_MOVED = {
+    "ahead": "is ahead of",
+    "behind": "is behind",
+    "diverged": "has diverged from",
+    "changed": "has drifted from",
+    "unknown": "differs from",
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,9 @@ class Stage:
         began = time.monotonic()
         if step.act:
             await step.act(self.shop)
+        done = datetime.now(UTC)
         for expected in step.expected:
-            words = await self._wait(session, expected, began + self.patience)
+            words = await self._wait(session, expected, done)
             if words is None:
                 self._line("missing", f"{_plain(expected)}, not within {self.patience:g} s", "red")
                 return False
@@ -63,20 +72,23 @@ class Stage:
         return True
 
     async def _wait(
-        self, session: aiohttp.ClientSession, expected: Expected, deadline: float
+        self, session: aiohttp.ClientSession, expected: Expected, done: datetime
     ) -> str | None:
+        deadline = time.monotonic() + self.patience
         while True:
-            words = await self._seen(session, expected)
+            words = await self._seen(session, expected, done)
             if words is not None or time.monotonic() > deadline:
                 return words
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _seen(self, session: aiohttp.ClientSession, expected: Expected) -> str | None:
+    async def _seen(
+        self, session: aiohttp.ClientSession, expected: Expected, done: datetime
+    ) -> str | None:
         if isinstance(expected, Told):
             return told(self.caught, expected)
         try:
             if isinstance(expected, Clean):
-                return clean(await _get(session, "/api/v1/status"), expected)
+                return clean(await _get(session, "/api/v1/status"), expected, done)
             return found(await _get(session, "/api/v1/findings"), expected)
         except aiohttp.ClientConnectionError:
             return None  # it does not serve yet
@@ -100,16 +112,19 @@ def found(answer: Any, wanted: Finding) -> str | None:
     return None
 
 
-def clean(answer: Any, wanted: Clean) -> str | None:
-    """Say that the environment is in sync with all it is measured against, else return None."""
-    for e in answer["environments"]:
-        if e["name"] == wanted.environment and e["outcome"] == "in_sync":
-            follows, against = e["follows"], e["against"]
-            compared = {a["yardstick"] for a in against}
-            if all(a["outcome"] == "in_sync" for a in against) and {follows} - {None} <= compared:
-                with_whom = f" with {follows} and" if follows else " with"
-                return f"{e['name']}: in sync{with_whom} its sync point, {e['objects']} objects"
-    return None
+def clean(answer: Any, wanted: Clean, since: datetime) -> str | None:
+    """Say that the environment was seen in sync with all its yardsticks since, else None."""
+    environment = next((e for e in answer["environments"] if e["name"] == wanted.environment), None)
+    if environment is None or not environment["seen_at"]:
+        return None
+    outcomes = {a["yardstick"]: a["outcome"] for a in environment["against"]}
+    follows = environment["follows"]
+    expected = {"sync", follows} - {None}
+    fresh = datetime.fromisoformat(environment["seen_at"]) > since
+    if not fresh or set(outcomes) != expected or set(outcomes.values()) != {"in_sync"}:
+        return None
+    with_whom = f"{follows} and its sync point" if follows else "its sync point"
+    return f"{wanted.environment}: in sync with {with_whom}, {environment['objects']} objects"
 
 
 def told(caught: Catcher, wanted: Told) -> str | None:
@@ -135,16 +150,14 @@ def _key(wanted: Finding) -> tuple[str, str, str]:
 
 
 def _finding_words(f: Any) -> str:
-    yardstick = "its sync point" if f["against"] == "sync" else f["against"]
-    words = f"{f['environment']} is {f['direction']} of" if f["direction"] == "ahead" else ""
-    words = words or f"{f['environment']} is {f['direction']} against"
-    text = f"[{f['severity']}, {f['class']}] {words} {yardstick}: {f['kind']} {f['name']}"
-    text += f" {f['change']}"
-    if f["origin"]:
-        text += f", {f['origin']}"
+    words = f"[{f['severity']}, {f['class']}] {f['environment']} {_MOVED[f['direction']]} "
+    words += "its sync point" if f["against"] == "sync" else f["against"]
+    words += f": {f['kind']} {f['name']}"
+    if f["direction"] != "behind":
+        words += f" {f['change']}, {f['origin']}"
     if who := f["blame"]["who"]:
-        text += f", by {who} ({f['blame']['confidence']})"
-    return text
+        words += f", by {who} ({f['blame']['confidence']})"
+    return words
 
 
 def _plain(expected: Expected) -> str:
