@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pgdrift.core.digest import content_digest
-from pgdrift.core.model import Finding, Outcome, Severity
+from pgdrift.core.model import Change, Finding, Outcome, Severity
 
 
 class State(StrEnum):
@@ -202,7 +202,10 @@ def _keys(findings: Collection[Finding]) -> tuple[str, ...]:
 
 def _facts(findings: Collection[Finding]) -> frozenset[tuple[str, ...]]:
     """Return what of the findings is worth telling when it changes."""
-    return frozenset(
-        (f.key, f.direction, f.severity, content_digest("", (), "", {"c": f.change.attributes}))
-        for f in findings
-    )
+    return frozenset((f.key, f.direction, f.severity, _content(f.change)) for f in findings)
+
+
+def _content(change: Change) -> str:
+    # What came with an object is told by it alone: a new table's new policy is news.
+    holds = [str(i) for i in change.contains]
+    return content_digest(change.change, (), "", {"of": change.attributes, "holds": holds})

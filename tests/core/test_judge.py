@@ -1,0 +1,277 @@
+"""How grave a change is: what it touches, who moved, whether it is protected, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from pgdrift.core.history import Explanation
+from pgdrift.core.judge import Ignore, Policy, class_of, judge, severity
+from pgdrift.core.model import (
+    Blame,
+    Change,
+    ChangeClass,
+    Confidence,
+    Direction,
+    Finding,
+    ObjectId,
+    Origin,
+    Severity,
+)
+from tests.core.build import (
+    NOW,
+    added,
+    after,
+    changed,
+    column,
+    finding,
+    ident,
+    policy,
+    removed,
+    table_id,
+)
+
+CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
+LOUD = [
+    ChangeClass.SECURITY,
+    ChangeClass.STRUCTURE,
+    ChangeClass.BEHAVIOUR,
+    ChangeClass.PERFORMANCE,
+]
+MOVED = [Direction.AHEAD, Direction.DIVERGED, Direction.CHANGED]
+CLASSES = {
+    "table": {
+        "": ChangeClass.STRUCTURE,
+        "owner": ChangeClass.SECURITY,
+        "options": ChangeClass.PERFORMANCE,
+        "comment": ChangeClass.COSMETIC,
+    },
+    "policy": {"": ChangeClass.SECURITY, "comment": ChangeClass.COSMETIC},
+    "index": {"": ChangeClass.PERFORMANCE, "comment": ChangeClass.COSMETIC},
+}
+
+
+def judged(
+    *changes: Change,
+    direction: Direction = Direction.CHANGED,
+    why: Mapping[ObjectId, Explanation] | None = None,
+    before: Sequence[Finding] = (),
+    by: Policy | None = None,
+    now: datetime = NOW,
+) -> tuple[Finding, ...]:
+    known = {f.key: f for f in before}
+    return judge(changes, lambda _: direction, why or {}, known, by or Policy(), now)
+
+
+# Severity
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("cls", LOUD)
+@pytest.mark.parametrize("moved", MOVED)
+def test_a_move_is_a_warning_and_critical_where_it_is_protected(
+    cls: ChangeClass, moved: Direction, late: bool
+) -> None:
+    assert severity(cls, moved, protected=False, late=late) is WARNING
+    assert severity(cls, moved, protected=True, late=late) is CRITICAL
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("cls", LOUD)
+def test_waiting_for_promotion_is_normal_until_it_is_late(
+    cls: ChangeClass, protected: bool
+) -> None:
+    assert severity(cls, Direction.BEHIND, protected=protected) is INFO
+    assert severity(cls, Direction.BEHIND, protected=protected, late=True) is WARNING
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("cls", LOUD)
+def test_where_nobody_knows_who_moved_it_is_a_warning(cls: ChangeClass, protected: bool) -> None:
+    assert severity(cls, Direction.UNKNOWN, protected=protected) is WARNING
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("moved", [*MOVED, Direction.UNKNOWN, Direction.BEHIND])
+def test_what_only_looks_different_is_for_information(moved: Direction, protected: bool) -> None:
+    assert severity(ChangeClass.COSMETIC, moved, protected=protected) is INFO
+
+
+# Class
+
+
+def test_a_change_has_the_gravest_class_of_what_it_touches() -> None:
+    touch = dict.fromkeys(("comment", "options", "owner"), (1, 2))
+    assert class_of(changed(table_id(), **touch), CLASSES) is ChangeClass.SECURITY
+    del touch["owner"]
+    assert class_of(changed(table_id(), **touch), CLASSES) is ChangeClass.PERFORMANCE
+    del touch["options"]
+    assert class_of(changed(table_id(), **touch), CLASSES) is ChangeClass.COSMETIC
+
+
+def test_the_classes_are_in_order_of_concern() -> None:
+    for graver, lighter in zip(list(ChangeClass)[:-1], list(ChangeClass)[1:], strict=True):
+        classes = {"x": {"a": lighter, "b": graver}}
+        assert class_of(changed(ident("x", "n"), a=(1, 2), b=(1, 2)), classes) is graver
+
+
+def test_coming_and_going_has_the_class_of_the_kind() -> None:
+    # Whatever its attributes are: an index with a comment is an index.
+    i = ident("index", "public", "i")
+    assert class_of(added(i, comment="hi"), CLASSES) is ChangeClass.PERFORMANCE
+    assert class_of(removed(policy("p").id, comment="hi"), CLASSES) is ChangeClass.SECURITY
+
+
+def test_what_no_table_names_is_structure_or_as_its_kind() -> None:
+    assert class_of(changed(ident("unheard_of", "x"), a=(1, 2)), CLASSES) is ChangeClass.STRUCTURE
+    assert class_of(added(ident("unheard_of", "x")), {}) is ChangeClass.STRUCTURE
+    assert class_of(changed(policy("p").id, new=(1, 2)), CLASSES) is ChangeClass.SECURITY
+
+
+def test_a_finding_carries_class_severity_and_direction() -> None:
+    (found,) = judged(
+        changed(policy("p").id), direction=Direction.AHEAD, by=Policy(True, classes=CLASSES)
+    )
+    assert (found.cls, found.severity) == (ChangeClass.SECURITY, CRITICAL)
+    assert found.direction is Direction.AHEAD
+
+
+# Promotion lag
+
+
+@pytest.mark.parametrize(
+    ("seen_before", "late"),
+    [
+        (timedelta(), False),
+        (timedelta(hours=24, microseconds=-1), False),
+        (timedelta(hours=24), True),
+        (timedelta(days=3), True),
+    ],
+)
+def test_it_is_late_from_the_end_of_the_lag_on(seen_before: timedelta, late: bool) -> None:
+    change = changed(table_id())
+    old = finding(change, INFO, Direction.BEHIND, first_seen=NOW - seen_before)
+    (found,) = judged(change, direction=Direction.BEHIND, before=[old])
+    assert found.late is late
+    assert found.severity is (WARNING if late else INFO)
+
+
+def test_without_any_lag_allowed_it_is_late_at_once() -> None:
+    (found,) = judged(
+        changed(table_id()), direction=Direction.BEHIND, by=Policy(promotion_lag=timedelta())
+    )
+    assert found.late
+
+
+@pytest.mark.parametrize("moved", [*MOVED, Direction.UNKNOWN])
+def test_only_what_waits_for_promotion_can_be_late(moved: Direction) -> None:
+    old = finding(changed(table_id()), direction=moved, first_seen=after(days=-9))
+    (found,) = judged(changed(table_id()), direction=moved, before=[old])
+    assert not found.late
+
+
+# Rules of the operator
+
+
+@pytest.mark.parametrize(
+    ("glob", "key", "covered"),
+    [
+        ("index:public.tmp_*", "index:public.tmp_1", True),
+        ("index:public.tmp_*", "index:public.tmp_", True),
+        ("index:public.tmp_*", "index:other.tmp_1", False),
+        ("index:public.tmp_*", "table:public.tmp_1", False),
+        ("*:audit.*", "policy:audit.log.p", True),
+        ("*:audit.*", "policy:public.audit.x", False),
+        ("table:public.t?", "table:public.t1", True),
+        ("table:public.t?", "table:public.t", False),
+        ("table:public.[ab]", "table:public.b", True),
+        ("table:public.orders", "table:public.orders2", False),
+        ("table:public.orders", "table:public.ORDERS", False),
+        ('table:public."Order"', 'table:public."Order"', True),
+        ('table:*"', 'table:public."line\nfeed"', True),
+        ("function:public.f(*)", "function:public.f(integer, text)", True),
+    ],
+)
+def test_a_rule_is_a_glob_over_kind_and_name(glob: str, key: str, covered: bool) -> None:
+    assert Ignore(glob, "why").covers(key, NOW.date()) is covered
+
+
+@pytest.mark.parametrize(
+    ("today", "holds"),
+    [(date(2027, 1, 30), True), (date(2027, 1, 31), True), (date(2027, 2, 1), False)],
+)
+def test_a_rule_holds_on_its_last_day_and_no_longer(today: date, holds: bool) -> None:
+    assert Ignore("*", "why", date(2027, 1, 31)).covers("table:public.t", today) is holds
+
+
+def test_what_a_rule_covers_is_no_finding_while_it_holds() -> None:
+    rule = Ignore("table:*", "why", date(2026, 11, 22))
+    changes = [changed(table_id()), changed(policy("p").id)]
+    by = Policy(ignore=[rule])
+    last = datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC)
+    assert [f.change.id.kind for f in judged(*changes, by=by, now=last)] == ["policy"]
+    found = judged(*changes, by=by, now=last + timedelta(seconds=1))
+    assert {f.change.id.kind for f in found} == {"policy", "table"}
+
+
+# What lasts
+
+
+EXPLAINED = Explanation(Origin.TRACKED, Blame(Confidence.EXACT, who="ann"))
+
+
+def test_a_new_finding_is_first_seen_now() -> None:
+    (found,) = judged(changed(table_id()))
+    assert found.first_seen == NOW
+
+
+def test_a_finding_that_lasts_keeps_when_and_why_it_came_about() -> None:
+    change = changed(table_id())
+    (first,) = judged(change, why={change.id: EXPLAINED})
+    (second,) = judged(change, before=[first], now=after(hours=1))
+    assert second == first
+    assert (second.origin, second.blame.who) == (Origin.TRACKED, "ann")
+
+
+def test_a_finding_that_moved_again_keeps_when_it_was_first_seen_but_not_why() -> None:
+    (first,) = judged(changed(table_id(), a=(1, 2)), why={table_id(): EXPLAINED})
+    (second,) = judged(changed(table_id(), a=(1, 3)), before=[first], now=after(hours=1))
+    assert second.first_seen == NOW
+    assert (second.origin, second.blame) == (None, Blame())
+
+
+def test_the_latest_explanation_counts() -> None:
+    change = changed(table_id())
+    (first,) = judged(change, why={change.id: EXPLAINED})
+    newer = Explanation(Origin.UNTRACKED, Blame(Confidence.WINDOW))
+    (second,) = judged(change, why={change.id: newer}, before=[first])
+    assert (second.origin, second.blame) == (newer.origin, newer.blame)
+
+
+def test_a_finding_that_was_gone_is_first_seen_anew() -> None:
+    change = changed(table_id())
+    (first,) = judged(change)
+    other = judged(changed(policy("p").id), before=[first], now=after(hours=1))
+    (again,) = judged(change, before=other, now=after(hours=2))
+    assert again.first_seen == after(hours=2)
+
+
+def test_the_gravest_comes_first_then_kind_and_name() -> None:
+    cosmetic = changed(table_id("a"), comment=(1, 2))
+    loud = [changed(table_id("c")), changed(table_id("b")), changed(column("x").id)]
+    found = judged(cosmetic, *loud, by=Policy(protected=True, classes=CLASSES))
+    assert [f.severity for f in found] == [CRITICAL, CRITICAL, CRITICAL, INFO]
+    assert [f.key for f in found] == [
+        "column:public.orders.x",
+        "table:public.b",
+        "table:public.c",
+        "table:public.a",
+    ]
+
+
+def test_every_change_is_asked_for_its_own_direction() -> None:
+    who = {table_id(): Direction.AHEAD, policy("p").id: Direction.BEHIND}
+    found = judge([changed(i) for i in who], who.__getitem__, {}, {}, Policy(), NOW)
+    assert {f.change.id: f.direction for f in found} == who
