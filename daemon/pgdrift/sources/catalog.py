@@ -5,7 +5,7 @@ What a kind is, the rows of the table of kinds say; this file knows none of them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,28 +15,17 @@ import asyncpg
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
 from pgdrift.core.model import Object, ObjectId, Snapshot
+from pgdrift.sources import dependencies
 from pgdrift.sources.connection import Connection, reading, translated
+from pgdrift.sources.dependencies import Address
+from pgdrift.sources.query import query
+from pgdrift.sources.uncovered import count_not_compared
 
-Address = tuple[int, int, int]
+__all__ = ["count_not_compared", "read_catalog", "snapshot"]
 
 _NOWHERE = (0, 0, 0)
 # The OID of pg_namespace, the same on every server.
 _NAMESPACE = 2615
-
-_USER_SCHEMA = (
-    "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1::text[])"
-)
-
-# A default has an address of its own; it is told as its column.
-_DEPENDENCIES = """
-SELECT CASE WHEN e.oid IS NULL THEN d.classid ELSE 'pg_catalog.pg_class'::regclass::oid END,
-       COALESCE(e.adrelid, d.objid), COALESCE(e.adnum, d.objsubid),
-       d.refclassid, d.refobjid, d.refobjsubid, d.deptype = 'i' AND e.oid IS NULL
-  FROM pg_catalog.pg_depend d
-  LEFT JOIN pg_catalog.pg_attrdef e
-    ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND e.oid = d.objid
- WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
-"""
 
 
 @dataclass(slots=True)
@@ -78,9 +67,8 @@ async def read_catalog(
             "SELECT current_setting('server_version_num')::int, current_database()::text"
         )
         found = await _read_kinds(connection, kinds, row[0] // 10000, list(exclude_schemas))
-        _give_up_orphans(found)
-        objects = dict(_with_parents(found))
-        depends = await connection.fetch(_DEPENDENCIES)
+        objects = _settle(found)
+        depends = await connection.fetch(dependencies.QUERY)
     return Snapshot(
         objects=objects,
         kinds=frozenset(found.kinds),
@@ -88,36 +76,7 @@ async def read_catalog(
         taken_at=datetime.now(UTC),
         database=row[1],
         unread=found.unread,
-        dependencies=_resolve(depends, found.ids, objects),
-    )
-
-
-def query(kind: Kind, major: int) -> str:
-    """Return the one query that reads a kind on a server of this major version.
-
-    Columns: path, args, three of the address, three of the parent's, then the attributes in
-    order. $1 is the array of schemas to leave out.
-    """
-    attributes = [f'{a.sql} AS "{a.name}"' for a in kind.attributes_on(major)]
-    columns = [
-        f"({kind.path})::text[]",
-        kind.args,
-        *(kind.address or ("0::oid", "0::oid", "0")),
-        *(kind.parent or ("0::oid", "0::oid", "0")),
-        *attributes,
-    ]
-    where = f"({kind.where}) AND {_not_a_member(kind)} AND $1::text[] IS NOT NULL"
-    text = f"SELECT {', '.join(columns)} FROM {kind.source} WHERE {where}"
-    return text.replace("{user_schema}", _USER_SCHEMA)
-
-
-def _not_a_member(kind: Kind) -> str:
-    member = kind.member or (kind.address and kind.address[:2])
-    if member is None:
-        return "true"
-    return (
-        "NOT EXISTS (SELECT FROM pg_catalog.pg_depend m WHERE m.deptype = 'e'"
-        f" AND m.objsubid = 0 AND m.classid = {member[0]} AND m.objid = {member[1]})"
+        dependencies=dependencies.resolve(depends, found.ids, objects),
     )
 
 
@@ -153,63 +112,20 @@ def _add(found: _Found, kind: Kind, major: int, rows: Sequence[Sequence[Any]]) -
     found.kinds.add(kind.name)
 
 
-def _with_parents(found: _Found) -> Iterator[tuple[ObjectId, Object]]:
-    """Give the objects with their parents; one whose parent was left out goes with it."""
+def _settle(found: _Found) -> dict[ObjectId, Object]:
+    """Return the objects with their parents; one whose parent was left out goes with it.
+
+    Where a kind could not be read, a missing parent says nothing: then what belongs to it is
+    called unread as well, not gone. Parents come before children, as in the table of kinds.
+    """
+    kept: dict[ObjectId, Object] = {}
     for o, address in found.rows:
         parent = found.ids.get(address)
+        known = parent is not None and parent in kept and parent.kind in found.kinds
         # A schema may belong to an extension, and hold objects that do not.
-        if parent or address == _NOWHERE or address[0] == _NAMESPACE:
-            yield o.id, Object(o.id, o.attributes, parent, o.oid)
-
-
-def _give_up_orphans(found: _Found) -> None:
-    """Call a kind unread whose parents could not be read: its objects are not gone."""
-    if not found.unread:
-        return
-    for o, address in found.rows:
-        orphan = address != _NOWHERE and address not in found.ids
-        if orphan and address[0] != _NAMESPACE and o.id.kind in found.kinds:
+        if known or address == _NOWHERE or address[0] == _NAMESPACE:
+            kept[o.id] = Object(o.id, o.attributes, parent if known else None, o.oid)
+        elif found.unread and o.id.kind in found.kinds:
             found.kinds.discard(o.id.kind)
             found.unread[o.id.kind] = "what its objects belong to could not be read"
-    found.rows = [(o, address) for o, address in found.rows if o.id.kind in found.kinds]
-
-
-def _resolve(
-    rows: Sequence[Sequence[Any]], ids: Mapping[Address, ObjectId], kept: Mapping[ObjectId, Object]
-) -> tuple[tuple[ObjectId, ObjectId], ...]:
-    """Return the dependencies between objects of the snapshot, sorted, each once."""
-    pairs: list[tuple[Address, Address]] = []
-    whole: dict[Address, Address] = {}
-    for row in rows:
-        values = tuple(row)
-        dependent, referenced = values[0:3], values[3:6]
-        pairs.append((dependent, referenced))
-        if values[6]:
-            whole[dependent] = referenced
-    found = {
-        (a, b)
-        for dependent, referenced in pairs
-        if (a := _told_as(dependent, ids, whole)) is not None
-        and (b := _told_as(referenced, ids, whole)) is not None
-        and a != b
-        and a in kept
-        and b in kept
-    }
-    return tuple(sorted(found))
-
-
-def _told_as(
-    address: Address, ids: Mapping[Address, ObjectId], whole: Mapping[Address, Address]
-) -> ObjectId | None:
-    """Return the object that an address is part of: an index of its constraint, say."""
-    for _ in range(5):
-        if (found := ids.get(address)) is not None:
-            return found
-        if address not in whole:
-            # A column of what has no columns of its own, as a view.
-            if address[2] == 0:
-                return None
-            address = (*address[:2], 0)
-        else:
-            address = whole[address]
-    return None
+    return {i: o for i, o in kept.items() if i.kind in found.kinds}

@@ -13,14 +13,24 @@ from pgdrift.core.kinds.fragments import (
 )
 from pgdrift.core.model import ChangeClass
 
-IDENTITY_ARGUMENTS = "'(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'"
+
+def _without_in(arguments: str) -> str:
+    """Return a procedure's arguments without the word IN, which only 14 and newer print."""
+    bare = f"pg_catalog.regexp_replace({arguments}, '(^|, )IN ', '\\1', 'g')"
+    return f"CASE WHEN p.prokind = 'p' THEN {bare} ELSE {arguments} END"
+
+
+_IDENTITY = _without_in("pg_catalog.pg_get_function_identity_arguments(p.oid)")
+IDENTITY_ARGUMENTS = f"'(' || ({_IDENTITY}) || ')'"
 
 SOURCE = """pg_catalog.pg_proc p
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang"""
 
 ARGUMENTS = Attribute(
-    "arguments", "pg_catalog.pg_get_function_arguments(p.oid)", ChangeClass.STRUCTURE
+    "arguments",
+    _without_in("pg_catalog.pg_get_function_arguments(p.oid)"),
+    ChangeClass.STRUCTURE,
 )
 PARALLEL = Attribute(
     "parallel",

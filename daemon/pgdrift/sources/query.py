@@ -1,0 +1,42 @@
+"""A kind in, the one query out that reads it. What is the user's is decided here."""
+
+from __future__ import annotations
+
+from pgdrift.core.kind import Kind
+
+USER_SCHEMA = (
+    "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1::text[])"
+)
+"""That the schema `n` is one of the user's. $1 are the schemas to leave out."""
+
+
+def query(kind: Kind, major: int) -> str:
+    """Return the one query that reads a kind on a server of this major version.
+
+    Columns: path, args, three of the address, three of the parent's, then the attributes in
+    order. $1 is the array of schemas to leave out.
+    """
+    attributes = [f'{a.sql} AS "{a.name}"' for a in kind.attributes_on(major)]
+    columns = [
+        f"({kind.path})::text[]",
+        kind.args,
+        *(kind.address or ("0::oid", "0::oid", "0")),
+        *(kind.parent or ("0::oid", "0::oid", "0")),
+        *attributes,
+    ]
+    where = f"({kind.where}) AND {_own(kind)} AND $1::text[] IS NOT NULL"
+    text = f"SELECT {', '.join(columns)} FROM {kind.source} WHERE {where}"
+    return text.replace("{user_schema}", USER_SCHEMA)
+
+
+def not_a_member(classid: str, objid: str) -> str:
+    """Return the condition that an object belongs to no extension."""
+    return (
+        "NOT EXISTS (SELECT FROM pg_catalog.pg_depend m WHERE m.deptype = 'e'"
+        f" AND m.objsubid = 0 AND m.classid = {classid} AND m.objid = {objid})"
+    )
+
+
+def _own(kind: Kind) -> str:
+    member = kind.member or (kind.address and kind.address[:2])
+    return not_a_member(*member) if member else "true"

@@ -1,0 +1,2 @@
+CREATE TABLE t (a int, b int, c int);
+ALTER TABLE t DROP b;

@@ -1,0 +1,2 @@
+CREATE SCHEMA "s.s ""x""";
+CREATE TABLE "s.s ""x"""."<b>&'; DROP TABLE x; --" ("<!channel>" int, "a b" int, "😀" int);

@@ -1,0 +1,1 @@
+CREATE DOMAIN code AS varchar(10) DEFAULT 'x' CHECK (VALUE <> '');

@@ -1,0 +1,1 @@
+CREATE DOMAIN code AS varchar(20) NOT NULL DEFAULT 'y' CONSTRAINT code_check CHECK (VALUE <> ' ');

@@ -1,0 +1,1 @@
+CREATE TYPE something AS ENUM ('x');

@@ -1,0 +1,3 @@
+CREATE FUNCTION f(a int, b text DEFAULT 'y') RETURNS int LANGUAGE sql
+    STABLE SECURITY DEFINER SET search_path = pg_catalog AS 'SELECT 2';
+CREATE FUNCTION g(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';

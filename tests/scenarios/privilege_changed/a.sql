@@ -1,0 +1,3 @@
+CREATE TABLE t (a int);
+CREATE SEQUENCE q;
+GRANT SELECT ON t TO pg_monitor;

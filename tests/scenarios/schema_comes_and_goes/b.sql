@@ -1,0 +1,2 @@
+CREATE SCHEMA new;
+COMMENT ON SCHEMA public IS 'ours';

@@ -1,0 +1,2 @@
+CREATE TABLE p (id int) PARTITION BY LIST (id);
+CREATE TABLE p1 (id int);

@@ -1,0 +1,2 @@
+CREATE TYPE e AS ENUM ('x');
+CREATE DOMAIN d AS int;

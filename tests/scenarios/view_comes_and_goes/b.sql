@@ -1,0 +1,1 @@
+CREATE VIEW two AS SELECT 2 AS x;

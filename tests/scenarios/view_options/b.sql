@@ -1,0 +1,4 @@
+CREATE TABLE t (a int);
+CREATE VIEW v WITH (security_barrier) AS SELECT a FROM t;
+COMMENT ON COLUMN v.a IS 'seen';
+ALTER VIEW v ALTER a SET DEFAULT 3;
