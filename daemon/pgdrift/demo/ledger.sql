@@ -202,7 +202,7 @@ BEGIN
         FROM pg_event_trigger_dropped_objects() d
         WHERE d.object_type IN ('table', 'index', 'view', 'function')
             AND NOT d.is_temporary
-            AND d.schema_name <> 'gitversion'
+            AND d.schema_name NOT IN ('gitversion', 'pg_toast')
     LOOP
         PERFORM gitversion.record(
             gone.type, gone.schema_name,

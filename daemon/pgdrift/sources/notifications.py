@@ -17,7 +17,7 @@ import asyncpg
 from pgdrift.errors import SourceError
 from pgdrift.log import get_logger
 from pgdrift.retry import backoff_seconds
-from pgdrift.sources.connection import connect
+from pgdrift.sources.connection import connection
 
 log = get_logger("notifications")
 
@@ -31,7 +31,8 @@ _GOOD_SECONDS = 60.0
 async def wakeups(dsn: str, channel: str, wake: Callable[[], None]) -> None:
     """Call `wake` for every notification, and whenever we listen anew. Ends by being cancelled.
 
-    A server that is not to be had is tried again for ever, ever less often.
+    A server that is not to be had is tried again for ever, ever less often. Raises ConfigError
+    for a DSN that is none.
     """
     failures = 0
     while True:
@@ -49,19 +50,15 @@ async def wakeups(dsn: str, channel: str, wake: Callable[[], None]) -> None:
 
 async def _listen(dsn: str, channel: str, wake: Callable[[], None]) -> None:
     """Listen until the connection ends, and then raise."""
-    connection = await connect(dsn)
-    try:
+    async with connection(dsn) as session:
         ended = asyncio.Event()
-        connection.add_termination_listener(lambda _: ended.set())
-        await connection.add_listener(channel, lambda *_: wake())
+        session.add_termination_listener(lambda _: ended.set())
+        await session.add_listener(channel, lambda *_: wake())
         # What was sent before we listened is lost: a look finds it.
         wake()
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _HEARTBEAT_SECONDS)
                 break
-            await connection.execute("SELECT 1", timeout=10.0)
+            await session.execute("SELECT 1", timeout=10.0)
         raise asyncpg.InterfaceError("the connection was closed")
-    finally:
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            await connection.close(timeout=2.0)
