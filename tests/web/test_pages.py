@@ -109,7 +109,16 @@ async def test_a_large_fleet_and_many_findings_say_what_is_left_off(site: Shown)
     _, html = await site.get("/")
     assert "chain fleet" in html
     assert "9 of 9 environments wait for promotion" in words(html)
-    assert "15 more findings" in words(html)
+    assert "25 more findings" in words(html)
+
+
+async def test_the_page_of_a_very_large_fleet_stays_small(site: Shown) -> None:
+    production = site.standings["production"]
+    site.standings = {f"t{i}": replace(production, environment=f"t{i}") for i in range(200)}
+    _, html = await site.get("/")
+    assert html.count('<article class="card') == 200
+    assert html.count('<section class="environment"') == 20
+    assert "180 more environments are not in sync" in words(html)
 
 
 async def test_an_environment_shows_before_and_after_line_by_line(site: Shown) -> None:

@@ -2,6 +2,7 @@
 it is escaped and made printable in one place, where a template prints it.
 """
 
+from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any
@@ -20,7 +21,8 @@ from pgdrift.web.site import SITE
 
 log = get_logger("web")
 
-_ON_STATUS = 25  # findings per yardstick on the status page
+_SECTIONS = 20  # environments whose findings the status page spells out
+_ON_STATUS = 15  # findings per yardstick on the status page
 _ON_ENVIRONMENT = 500  # and on the environment's own page
 _DIFF_LINES = 400
 _ROOT = files("pgdrift.web")
@@ -35,6 +37,7 @@ async def status(request: web.Request) -> web.Response:
         "stages": view.stages(standings),
         "standings": view.by_concern(standings),
         "limit": _ON_STATUS,
+        "sections": _SECTIONS,
     }
     return _page(request, "status.html", base="", **context)
 
@@ -105,6 +108,7 @@ def _printed(value: object) -> object:
     return render.printable(value) if type(value) is str else value
 
 
+@cache
 def _stamp(name: str) -> str:
     """Name a static file by its content too, so that no browser shows yesterday's style."""
     content = (_ROOT / "static" / name).read_bytes()

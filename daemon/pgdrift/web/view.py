@@ -100,6 +100,11 @@ def by_concern(standings: Mapping[str, Standing]) -> list[Standing]:
     return sorted(ordered, key=lambda s: (_CONCERN[level(s)], not s.protected))
 
 
+def not_in_sync(standings: Iterable[Standing]) -> list[Standing]:
+    """Return those of which a page has more to say than that all is well."""
+    return [s for s in standings if level(s) != "ok"]
+
+
 def gravest_first(yardsticks: Iterable[Against]) -> list[Against]:
     """Return comparisons in the order of concern."""
     return sorted(yardsticks, key=lambda a: _CONCERN[against_level(a)])
