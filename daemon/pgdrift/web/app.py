@@ -92,16 +92,16 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _refusal(request, error.status, error.text or error.reason)
+        return await _refusal(request, error.status, error.text or error.reason)
     except Exception:
         # A page that fails must not end the daemon; the watching goes on.
         log.exception("web.failed", path=request.path)
-        return _refusal(request, 500, "this page failed; the log says why")
+        return await _refusal(request, 500, "this page failed; the log says why")
 
 
-def _refusal(request: web.Request, status: int, message: str) -> web.Response:
+async def _refusal(request: web.Request, status: int, message: str) -> web.Response:
     words = {404: "there is no such page", 405: "this address can only be read"}
     message = words.get(status, message)
     if request.path.startswith("/api/"):
         return api.error(status, message)
-    return pages.refusal(request, status, message)
+    return await pages.refusal(request, status, message)

@@ -2,6 +2,7 @@
 it is escaped and made printable in one place, where a template prints it.
 """
 
+import asyncio
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
@@ -39,7 +40,7 @@ async def status(request: web.Request) -> web.Response:
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
     }
-    return _page(request, "status.html", base="", **context)
+    return await _page(request, "status.html", base="", **context)
 
 
 async def environment(request: web.Request) -> web.Response:
@@ -61,13 +62,15 @@ async def environment(request: web.Request) -> web.Response:
         "timeline_lost": lost,
         "limit": _ON_ENVIRONMENT,
     }
-    return _page(request, "environment.html", base="../", **context)
+    return await _page(request, "environment.html", base="../", **context)
 
 
-def refusal(request: web.Request, status: int, message: str) -> web.Response:
+async def refusal(request: web.Request, status: int, message: str) -> web.Response:
     """Return an error as a page."""
     base = "../" * (request.path.count("/") - 1)
-    return _page(request, "refusal.html", status=status, base=base, code=status, message=message)
+    return await _page(
+        request, "refusal.html", status=status, base=base, code=status, message=message
+    )
 
 
 async def _timeline(request: web.Request, standing: Standing) -> tuple[list[Event], str]:
@@ -79,11 +82,14 @@ async def _timeline(request: web.Request, standing: Standing) -> tuple[list[Even
         return [], str(error)
 
 
-def _page(
+async def _page(
     request: web.Request, template: str, *, status: int = 200, **context: object
 ) -> web.Response:
     site = request.app[SITE]
-    html = _templates.get_template(template).render(version=site.version, now=site.now(), **context)
+    # In a thread: a page of hundreds of environments must not hold up the watching.
+    html = await asyncio.to_thread(
+        _templates.get_template(template).render, version=site.version, now=site.now(), **context
+    )
     # Text of a damaged snapshot file need not be valid Unicode.
     body = html.encode("utf-8", "backslashreplace")
     tag = blake2b(body, digest_size=12).hexdigest()
