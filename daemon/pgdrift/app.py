@@ -32,7 +32,7 @@ from pgdrift.errors import ConfigError, SinkError, StoreError
 from pgdrift.metrics import Metrics
 from pgdrift.settings import Settings, is_snapshot_file, load
 from pgdrift.sinks import deliver
-from pgdrift.sinks.outbox import Outbox, deliver_due
+from pgdrift.sinks.outbox import Outbox, Told, deliver_due
 from pgdrift.sources.notifications import wakeups
 from pgdrift.sources.reading import Source
 from pgdrift.store import Store, open_store
@@ -261,14 +261,15 @@ class Daemon:
             self.deliverable.clear()
             with suppress(StoreError):
                 told = await deliver_due(outbox, self._send, now=_now, jitter=random.random)
-                for one in told:
-                    delay = (one.at - one.delivery.notice.at).total_seconds()
-                    delivered = one.outcome == "delivered"
-                    self.metrics.notified(
-                        one.delivery.channel, one.outcome, delay if delivered else None
-                    )
+                self._count(told)
             with suppress(TimeoutError):
                 await asyncio.wait_for(_any(self.deliverable, ending), _OUTBOX_SECONDS)
+
+    def _count(self, told: Iterable[Told]) -> None:
+        for one in told:
+            delivered = one.outcome == "delivered"
+            delay = (one.at - one.delivery.notice.at).total_seconds() if delivered else None
+            self.metrics.notified(one.delivery.channel, one.outcome, delay)
 
     async def _send(self, delivery: Delivery) -> Mapping[str, str]:
         channel = self.settings.alerts.channels.get(delivery.channel)
@@ -292,6 +293,7 @@ class Daemon:
             ready=lambda: self.looked >= set(self.settings.environments),
             live=self._live,
             version=__version__,
+            kinds=classes(),
         )
 
     def _open_incidents(self) -> Iterable[Incident]:

@@ -10,7 +10,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 _URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+]*://[^\s/@:]*:)[^\s@]*(?=@)", re.IGNORECASE)
 _KEY_PASSWORD = re.compile(
-    r"(?P<head>\b(?:password|passwd|sslpassword|token|secret)\s*[=:]\s*)(?:'[^']*'|[^\s,;&]+)",
+    r"""(?P<head>\b(?:password|passwd|sslpassword|token|secret)(?:\s*=\s*|["']\s*:\s*))"""
+    r"""(?:'[^']*'|"[^"]*"|[^\s,;&]+)""",
     re.IGNORECASE,
 )
 _SLACK = re.compile(r"xox[a-z]-[A-Za-z0-9-]+|hooks\.slack\.com/services/\S+")

@@ -6,14 +6,12 @@ line and a hint: unknown keys, two sources for one secret, a cycle in `follows`,
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -24,9 +22,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pgdrift import configfile
 from pgdrift.core.model import REACH, SYNC, Origin, Severity
 from pgdrift.errors import ConfigError
 from pgdrift.sinks import Channel
@@ -48,7 +46,8 @@ def _duration(value: object) -> object:
     return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in parts))
 
 
-def _duration_text(value: timedelta) -> str:
+def duration_text(value: timedelta) -> str:
+    """Return a duration as the configuration writes it, in the largest whole unit."""
     seconds = value.total_seconds()
     for unit in ("w", "d", "h", "m", "s"):
         if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
@@ -59,7 +58,7 @@ def _duration_text(value: timedelta) -> str:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration, json_schema_input_type=str),
-    PlainSerializer(_duration_text, return_type=str),
+    PlainSerializer(duration_text, return_type=str),
     Field(gt=timedelta(0)),
 ]
 
@@ -111,8 +110,8 @@ class EnvironmentSettings(Section):
     @model_validator(mode="after")
     def _one_dsn(self) -> EnvironmentSettings:
         if (self.dsn is None) == (self.dsn_file is None):
-            given = "neither is" if self.dsn is None else "both are: two sources for one secret"
-            msg = f"give exactly one of dsn and dsn_file; {given} given"
+            fault = "neither is given" if self.dsn is None else "two sources for one secret"
+            msg = f"{fault}: give either dsn or dsn_file"
             raise ValueError(msg)
         return self
 
@@ -170,7 +169,7 @@ class AlertSettings(Section):
             for name in route.to:
                 if name not in self.channels:
                     msg = f"routes.{number}.to names channel {name!r}, which does not exist"
-                    raise ValueError(msg + _did_you_mean(name, self.channels))
+                    raise ValueError(msg + configfile.did_you_mean(name, self.channels))
         return self
 
 
@@ -244,7 +243,7 @@ class Settings(BaseSettings):
                     f"environments.{chain[-2]}.follows: {last!r} is neither an environment nor "
                     f"the path of a snapshot file (*.json)"
                 )
-                raise ValueError(msg + _did_you_mean(last, self.environments))
+                raise ValueError(msg + configfile.did_you_mean(last, self.environments))
         return self
 
     def _chain(self, name: str) -> Iterator[str]:
@@ -291,125 +290,15 @@ def load(path: Path | None) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"cannot read the configuration {path}: {_why(error)}"
         raise ConfigError(msg, reason="unreadable", hint="name it with --config") from error
-    data, lines = _parse(text, str(path))
+    data, lines = configfile.parse(text, str(path))
     return _build(data, lines, str(path))
 
 
-def _build(data: dict[str, object], lines: Mapping[tuple[str, ...], int], where: str) -> Settings:
+def _build(data: dict[str, object], lines: configfile.Lines, where: str) -> Settings:
     try:
         return Settings(**data)  # type: ignore[arg-type]  # pydantic checks what YAML gave
     except ValidationError as error:
-        faults = [_fault(e, lines, where) for e in error.errors(include_input=False)]
-        hint = f"`pgdrift config schema` prints all keys; see also {_EXAMPLE}"
-        raise ConfigError("\n".join(faults), reason="invalid", hint=hint) from None
-
-
-_EXAMPLE = "config/pgdrift.example.yaml"
-
-
-def _fault(error: ErrorDetails, lines: Mapping[tuple[str, ...], int], where: str) -> str:
-    path = tuple(str(p) for p in error["loc"])
-    dotted = ".".join(_without_tags(path, lines))
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "unknown key" + _did_you_mean(path[-1], _keys(path[:-1]))
-    line = _line(tuple(_without_tags(path, lines)), message, lines)
-    return f"{where}{f':{line}' if line else ''}: {f'{dotted}: ' if dotted else ''}{message}"
-
-
-def _without_tags(path: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> list[str]:
-    """Leave out what pydantic puts into a location beside the keys: the tags of unions."""
-    kept: list[str] = []
-    for number, part in enumerate(path):
-        last = number == len(path) - 1
-        if not lines or (*kept, part) in lines or (last and not part.startswith("function-")):
-            kept.append(part)
-    return kept
-
-
-def _line(path: tuple[str, ...], message: str, lines: Mapping[tuple[str, ...], int]) -> int | None:
-    """Return the line of a key, of the deepest key above it that is there, or of one it names."""
-    named = re.match(r"([\w.\-]+)(?:\.\w+)?[: ]", message)
-    candidates = [(*path, *named.group(1).split("."))] if named else []
-    candidates.append(path)
-    for candidate in candidates:
-        for length in range(len(candidate), 0, -1):
-            if candidate[:length] in lines and length > (len(path) if candidate != path else 0):
-                return lines[candidate[:length]]
-    return None
-
-
-def _keys(path: tuple[str, ...]) -> Iterator[str]:
-    """Give the keys that a section takes, found by walking the models along a location."""
-    model: object = Settings
-    for part in path:
-        fields = getattr(model, "model_fields", {})
-        model = _model_of(fields[part].annotation) if part in fields else _by_tag(model, part)
-    yield from (f.alias or n for n, f in getattr(model, "model_fields", {}).items())
-
-
-def _by_tag(model: object, part: str) -> object:
-    """Step over a name or number that is data, or into the member of a union that a tag names."""
-    for member in getattr(model, "__args__", ()):
-        fields = getattr(member, "model_fields", {})
-        if "type" in fields and fields["type"].default == part:
-            return member
-    return model
-
-
-def _model_of(annotation: object) -> object:
-    """Return the model that an annotation holds: itself, or within dict, tuple or Annotated."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    args = [a for a in getattr(annotation, "__args__", ()) if a not in (str, Ellipsis)]
-    if getattr(annotation, "__metadata__", None):
-        return annotation.__origin__  # type: ignore[attr-defined]
-    if len(args) == 1:
-        return _model_of(args[0])
-    return annotation
-
-
-def _did_you_mean(name: str, known: Iterator[str] | Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _parse(text: str, where: str) -> tuple[dict[str, object], Mapping[tuple[str, ...], int]]:
-    """Return the data of a YAML text, and the line (from 1) of each key by its path."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not readable"
-        msg = f"{where}{line}: this is not YAML: {problem}"
-        raise ConfigError(msg, reason="invalid", hint="check indentation and quotes") from None
-    if data is None:
-        return {}, {}
-    if not isinstance(data, dict):
-        msg = f"{where}:1: the configuration is a mapping of sections"
-        raise ConfigError(msg, reason="invalid", hint=f"see {_EXAMPLE}")
-    return data, dict(_lines(node, (), where))
-
-
-def _lines(
-    node: yaml.Node | None, path: tuple[str, ...], where: str
-) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            yield (*path, str(number)), item.start_mark.line + 1
-            yield from _lines(item, (*path, str(number)), where)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                msg = f"{where}:{line}: {'.'.join((*path, key.value))} is given twice"
-                raise ConfigError(msg, reason="invalid", hint="keep one of the two")
-            seen.add(key.value)
-            yield (*path, key.value), line
-            yield from _lines(value, (*path, key.value), where)
+        raise configfile.refusal(error, Settings, lines, where) from None
 
 
 def _why(error: Exception) -> str:

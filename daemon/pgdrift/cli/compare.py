@@ -22,8 +22,12 @@ from pgdrift.errors import ConfigError
 
 
 def diff(
-    a: Annotated[str, typer.Argument(help="Environment, connection URL, or snapshot file.")],
-    b: Annotated[str, typer.Argument(help="The same; the answer tells what B has made of A.")],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="Environment, connection URL, or snapshot file.")
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="The same; the answer tells what B has made of A.")
+    ],
     fmt: FormatOption = Format.TEXT,
     column_order: Annotated[
         bool, typer.Option("--column-order", help="Count the order of columns as a difference.")
@@ -60,7 +64,7 @@ def check(
     databases: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATABASE]...",
+            metavar="DATABASE",
             help="Connection URLs in the order of promotion; none: all environments configured.",
         ),
     ] = None,

@@ -1,6 +1,6 @@
 """Wake-ups: LISTEN on a channel of a watched database, as a hint that a look may be worth it.
 
-In come a DSN and a channel, out goes a call for every notification. It promises nothing: what is
+In come where to find a DSN, and a channel, out goes a call for every notification. It promises nothing: what is
 sent while the connection is down is lost, and the timer finds what it was about.
 """
 
@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import asyncpg
 
-from pgdrift.errors import SourceError
+from pgdrift.errors import PgdriftError
 from pgdrift.log import get_logger
 from pgdrift.retry import backoff_seconds
 from pgdrift.sources.connection import connection
@@ -28,18 +28,18 @@ _HEARTBEAT_SECONDS = 60.0
 _GOOD_SECONDS = 60.0
 
 
-async def wakeups(dsn: str, channel: str, wake: Callable[[], None]) -> None:
+async def wakeups(dsn: Callable[[], str], channel: str, wake: Callable[[], None]) -> None:
     """Call `wake` for every notification, and whenever we listen anew. Ends by being cancelled.
 
-    A server that is not to be had is tried again for ever, ever less often. Raises ConfigError
-    for a DSN that is none.
+    `dsn` is asked at each connection, so that secrets can rotate. What is not to be had now, the
+    server or its DSN, is tried again for ever, ever less often.
     """
     failures = 0
     while True:
         began = time.monotonic()
         try:
-            await _listen(dsn, channel, wake)
-        except (SourceError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            await _listen(dsn(), channel, wake)
+        except (PgdriftError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             failures = 1 if time.monotonic() - began > _GOOD_SECONDS else failures + 1
             wait = backoff_seconds(failures, base=1.0, most=_MOST_BACKOFF_SECONDS)
             wait *= 1 - random.random() / 2  # noqa: S311  jitter, no secret
