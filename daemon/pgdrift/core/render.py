@@ -21,9 +21,10 @@ from pgdrift.core.model import (
 )
 
 # Characters that move or hide text on a terminal or a page: C0 and C1 controls but line feed
-# and tab, bidirectional controls, zero-width characters, line separators.
+# and tab, bidirectional controls, zero-width characters, line separators; and lone surrogates,
+# which cannot be written at all.
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
 _SILENT: tuple[Value, ...] = (None, False, "", [], {})
@@ -102,7 +103,8 @@ def code(text: str) -> str:
     """Return text as a Markdown code span, whatever backticks it holds."""
     text = one_line(text)
     fence = "`" * (_longest_backticks([text]) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    # One space on each side is not shown, where there is one on each.
+    pad = " " if text.startswith(("`", " ")) or text.endswith(("`", " ")) else ""
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
@@ -247,8 +249,9 @@ def _attribute(name: str, before: Value, after: Value) -> Iterator[str]:
 
 
 def _lines(before: Value, after: Value) -> Iterator[str]:
-    old = [] if before is None else value_text(before).splitlines()
-    new = [] if after is None else value_text(after).splitlines()
+    # Not splitlines(): a line feed at the very end is a difference, too.
+    old = [] if before is None else value_text(before).split("\n")
+    new = [] if after is None else value_text(after).split("\n")
     for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]:
         yield "  ..." if line.startswith("@@") else f"{line[0]} {line[1:]}"
 

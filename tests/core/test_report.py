@@ -1,0 +1,133 @@
+"""How environments stand, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+
+from pgdrift.core.incident import Incident, State
+from pgdrift.core.model import SYNC, Against, Direction, Outcome, Severity, Standing, SyncPoint
+from pgdrift.core.report import (
+    findings_json,
+    oldest,
+    standing_json,
+    standing_markdown,
+    standing_text,
+)
+from tests.core.build import NOW, added, after, changed, finding, names, policy, table_id
+
+OLD = finding(changed(table_id("old"), owner=("a", "b")), first_seen=after(days=-2))
+NEW = finding(added(policy("p").id), Severity.CRITICAL, Direction.AHEAD)
+STANDING = Standing(
+    environment="production",
+    outcome=Outcome.DRIFTED,
+    follows="staging",
+    protected=True,
+    looked_at=NOW,
+    seen_at=NOW,
+    server_version=150004,
+    objects=7,
+    sync_point=SyncPoint("production", after(days=-3), "released", "ann", 1),
+    against=(
+        Against(SYNC, Outcome.DRIFTED, (OLD,)),
+        Against("staging", Outcome.DRIFTED, (NEW, OLD), migrations_missing=2),
+    ),
+    not_compared={"text_search": 2},
+    notes=("policy not read: no right",),
+)
+
+
+def test_text_has_the_outcome_each_yardstick_and_what_was_not_compared() -> None:
+    lines = standing_text(STANDING).splitlines()
+    assert lines[0] == "production: drifted"
+    assert "  against its sync point of 2026-11-19 12:00 UTC: 1 finding" in lines
+    assert "  against staging: 2 findings, 2 migrations missing" in lines
+    assert "  note: policy not read: no right" in lines
+    assert "  note: not compared: 2 text search" in lines
+
+
+def test_unknown_is_said_with_its_reason_and_never_as_in_sync() -> None:
+    unknown = Standing(
+        "production",
+        Outcome.UNKNOWN,
+        reason="no route to host",
+        against=(Against(SYNC, Outcome.UNKNOWN, reason="no route to host"),),
+    )
+    for text in (standing_text(unknown), standing_markdown(unknown)):
+        assert "unknown: no route to host" in text
+        assert "in sync" not in text
+
+
+def test_json_counts_findings_and_says_the_worst_and_the_oldest() -> None:
+    told = standing_json(STANDING)
+    assert json.loads(json.dumps(told)) == told
+    assert told["outcome"] == "drifted"
+    assert told["sync_point"] == {
+        "at": "2026-11-19T12:00:00+00:00",
+        "reason": "released",
+        "actor": "ann",
+    }
+    assert told["against"] == [
+        {
+            "yardstick": "sync",
+            "outcome": "drifted",
+            "reason": "",
+            "findings": 1,
+            "severity": "warning",
+            "oldest_finding": "2026-11-20T12:00:00+00:00",
+            "migrations_missing": None,
+        },
+        {
+            "yardstick": "staging",
+            "outcome": "drifted",
+            "reason": "",
+            "findings": 2,
+            "severity": "critical",
+            "oldest_finding": "2026-11-20T12:00:00+00:00",
+            "migrations_missing": 2,
+        },
+    ]
+
+
+def test_json_has_the_incidents_of_this_environment_alone() -> None:
+    mine, other = (
+        Incident(name, name, SYNC, State.OPEN, Severity.WARNING, NOW, NOW, NOW)
+        for name in ("production", "staging")
+    )
+    told = standing_json(STANDING, [other, mine])["incidents"]
+    assert isinstance(told, list)
+    assert [i["id"] for i in told] == ["production"]
+
+
+def test_every_finding_says_where_and_against_what() -> None:
+    told = findings_json(STANDING)
+    assert [(f["environment"], f["against"], f["name"]) for f in told] == [
+        ("production", "sync", "public.old"),
+        ("production", "staging", "public.orders.p"),
+        ("production", "staging", "public.old"),
+    ]
+
+
+def test_before_a_first_look_there_is_little_to_say() -> None:
+    new = Standing("new", Outcome.UNKNOWN, reason="not looked at yet")
+    assert standing_text(new) == "new: unknown: not looked at yet"
+    assert standing_json(new)["looked_at"] is None
+    assert oldest(()) is None
+
+
+@given(names, names)
+def test_hostile_names_stay_on_their_lines(one: str, two: str) -> None:
+    plain, hostile = (
+        standing_text(
+            Standing(
+                name,
+                Outcome.UNKNOWN,
+                reason=why,
+                against=(Against(why, Outcome.UNKNOWN, (finding(),), reason=why),),
+                notes=(why,),
+            )
+        )
+        for name, why in (("a", "b"), (one, two))
+    )
+    assert len(plain.splitlines()) == len(hostile.splitlines())
