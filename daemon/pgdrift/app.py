@@ -25,7 +25,7 @@ from pgdrift.core.incident import Delivery, Incident
 from pgdrift.core.judge import Ignore, Policy
 from pgdrift.core.kinds import classes
 from pgdrift.core.look import Upstream, Watched, remembered
-from pgdrift.core.model import Origin, Outcome, Standing
+from pgdrift.core.model import Origin, Standing
 from pgdrift.core.normalise import Options
 from pgdrift.core.route import Route
 from pgdrift.errors import ConfigError, SinkError, StoreError
@@ -94,7 +94,7 @@ def source(settings: Settings, name: str) -> Source:
 def upstream_of(name: str, book: Book) -> Upstream:
     """Return an environment as those that follow it see it."""
     reason = ""
-    if book.outcome is Outcome.UNKNOWN:
+    if book.failures:
         reason = f"{name} cannot be looked at: {book.reason}"
     elif book.snapshot is None:
         reason = f"{name} was not looked at yet"

@@ -86,14 +86,14 @@ def seen(
     own = _against_sync(watched, book, reading, expected, why, now)
     agreed, others = _against_upstream(watched, book, reading, upstream, why, now)
     against = (own, *others)
-    outcome = _worst(a.outcome for a in against if a.yardstick == SYNC or a.findings)
+    outcome, reason = _overall(against)
     told = _tell(watched, book, [*_verdicts(watched, against), _reach(watched, "")], now)
     ledger = reading.ledger
     step = Step(
         environment=watched.name,
         at=now,
         outcome=outcome,
-        reason="",
+        reason=reason,
         failures=0,
         seen_at=now,
         snapshot=None if reading.snapshot is book.snapshot else reading.snapshot,
@@ -122,7 +122,7 @@ def unseen(watched: Watched, book: Book, reason: str, now: datetime) -> Conclusi
     """Conclude from a look that failed: unknown, which resolves nothing and hides nothing."""
     against = tuple(replace(a, outcome=Outcome.UNKNOWN, reason=reason) for a in book.against)
     told = _tell(watched, book, [_reach(watched, reason)], now)
-    first = book.outcome is not Outcome.UNKNOWN
+    first = book.failures == 0
     step = Step(
         environment=watched.name,
         at=now,
@@ -360,8 +360,13 @@ def _outcome(findings: Sequence[Finding]) -> Outcome:
     return Outcome.DRIFTED if findings else Outcome.IN_SYNC
 
 
-def _worst(outcomes: Iterable[Outcome]) -> Outcome:
-    return Outcome.DRIFTED if Outcome.DRIFTED in set(outcomes) else Outcome.IN_SYNC
+def _overall(against: Iterable[Against]) -> tuple[Outcome, str]:
+    """Return the outcome over all yardsticks, and why it is unknown: unknown is never clean."""
+    outcomes = {a.outcome: a.reason for a in against}
+    for outcome in (Outcome.DRIFTED, Outcome.UNKNOWN):
+        if outcome in outcomes:
+            return outcome, outcomes[outcome]
+    return Outcome.IN_SYNC, ""
 
 
 def _count(explanations: Iterable[Explanation]) -> Mapping[Origin, int]:
