@@ -317,6 +317,9 @@ async def test_a_rotated_token_is_used_without_a_restart(
     file.write_text(f"{slack.token}\n")
     await deliver(channel, on_its_way(samples.night()), link=None)
     slack.token = "xoxb-2-new"
+    with pytest.raises(SinkError, match="invalid_auth") as caught:
+        await deliver(channel, on_its_way(samples.night()), link=None)
+    assert (caught.value.reason, caught.value.retry) == ("authentication", True)
     file.write_text("xoxb-2-new\n")
     await deliver(channel, on_its_way(samples.night()), link=None)
     assert len(slack.messages) == 2

@@ -79,7 +79,7 @@ async def send(channel: EmailChannel, delivery: Delivery, *, link: str | None) -
     try:
         refused, _ = await aiosmtplib.send(message, **await _connection(channel))
     except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
-        raise _fault(error, f"{channel.host}:{channel.server_port}") from None
+        raise _fault(error, channel) from None
     for address, answer in refused.items():
         log.warning("email.recipient_refused", address=address, code=answer.code)
     return mail.conversation(message, delivery)
@@ -101,7 +101,8 @@ async def _connection(channel: EmailChannel) -> dict[str, Any]:
     }
 
 
-def _fault(error: Exception, server: str) -> SinkError:
+def _fault(error: Exception, channel: EmailChannel) -> SinkError:
+    server = f"{channel.host}:{channel.server_port}"
     match error:
         case aiosmtplib.SMTPRecipientsRefused(recipients=recipients):
             return _refused(server, min(recipients, key=lambda r: r.code))
@@ -110,7 +111,8 @@ def _fault(error: Exception, server: str) -> SinkError:
                 f"{server} refused the login: {code}",
                 reason="authentication",
                 hint="check username and password",
-                retry=_passing(code),
+                # A password from a file may be replaced before the next try.
+                retry=_passing(code) or channel.password_file is not None,
             )
         case aiosmtplib.SMTPResponseException():
             return _refused(server, error)

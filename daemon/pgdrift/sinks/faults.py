@@ -17,7 +17,6 @@ def unreachable(host: str, error: BaseException) -> SinkError:
 
     The message names only the type of the fault: its text may hold a URL that is a secret.
     """
-    # Refused, unknown or unroutable: nothing was sent. Anything else may have arrived.
     detail = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
     return SinkError(
         f"{host} did not answer: {detail}",

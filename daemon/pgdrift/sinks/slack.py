@@ -68,7 +68,11 @@ async def send(channel: SlackChannel, delivery: Delivery, *, link: str | None) -
     Raises SinkError.
     """
     token = await read_secret("token", channel.token, channel.token_file)
-    async with translated(channel.base_url, channel.channel), _client(channel, token) as client:
+    rotates = channel.token_file is not None
+    async with (
+        translated(channel.base_url, channel.channel, rotates=rotates),
+        _client(channel, token) as client,
+    ):
         thread = delivery.thread
         if thread is not None and await _continue(client, delivery, thread, link):
             return dict(thread)

@@ -60,18 +60,21 @@ def answer_of(error: SlackApiError) -> Answer:
 
 
 @asynccontextmanager
-async def translated(base_url: str, place: str) -> AsyncIterator[None]:
-    """Turn what the SDK and the network raise into SinkError."""
+async def translated(base_url: str, place: str, *, rotates: bool) -> AsyncIterator[None]:
+    """Turn what the SDK and the network raise into SinkError.
+
+    A token that `rotates` comes from a file: a refused one may be replaced before the next try.
+    """
     host = urlsplit(base_url).hostname or base_url
     try:
         yield
     except SlackApiError as error:
-        raise _refusal(answer_of(error), host, place) from None
+        raise _refusal(answer_of(error), host, place, rotates=rotates) from None
     except NETWORK as error:
         raise unreachable(host, error) from None
 
 
-def _refusal(answer: Answer, host: str, place: str) -> SinkError:
+def _refusal(answer: Answer, host: str, place: str, *, rotates: bool) -> SinkError:
     if answer.status == 429 or answer.code in _RATE:
         return rate_limited(host, answer.headers)
     said = answer.code or f"HTTP status {answer.status}"
@@ -79,7 +82,7 @@ def _refusal(answer: Answer, host: str, place: str) -> SinkError:
     hint = _HINTS.get(answer.code, "")
     if answer.code in _AUTHENTICATION:
         hint = hint or _HINTS["invalid_auth"]
-        return SinkError(message, reason="authentication", hint=hint, retry=False)
+        return SinkError(message, reason="authentication", hint=hint, retry=rotates)
     if answer.code in _PASSING or answer.status >= 500:
         return SinkError(message, reason="refused", retry=True)
     if answer.code in _HINTS:

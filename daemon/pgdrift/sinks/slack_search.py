@@ -4,13 +4,14 @@ A delivery's id travels in the metadata of its message, which every copy of it w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from pgdrift.core.incident import Delivery
 from pgdrift.sinks.slack_errors import answer_of
@@ -34,6 +35,8 @@ _NO_RIGHT = frozenset(
     }
 )
 
+_Call = Callable[..., Awaitable[AsyncSlackResponse]]
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -49,7 +52,10 @@ async def message(client: AsyncWebClient, place: str, delivery: Delivery) -> Sea
         return Search()
     try:
         channel = await _channel_id(client, place)
-        return await _history(client, channel, delivery) if channel else _blind(delivery)
+        if channel is None:
+            return _blind(delivery)
+        oldest = f"{(delivery.notice.at - _SLACK_CLOCK).timestamp():.6f}"
+        return await _search(client.conversations_history, channel, delivery, oldest=oldest)
     except SlackApiError as error:
         return _no_right(error, delivery)
 
@@ -59,7 +65,7 @@ async def reply(client: AsyncWebClient, channel: str, ts: str, delivery: Deliver
     if not _in_doubt(delivery):
         return Search()
     try:
-        return await _thread(client, channel, ts, delivery)
+        return await _search(client.conversations_replies, channel, delivery, ts=ts)
     except SlackApiError as error:
         return _no_right(error, delivery)
 
@@ -106,32 +112,15 @@ async def _channels(client: AsyncWebClient, types: str, cursor: str) -> dict[str
     return _data(answer.data)
 
 
-async def _history(client: AsyncWebClient, channel: str, delivery: Delivery) -> Search:
-    oldest = f"{(delivery.notice.at - _SLACK_CLOCK).timestamp():.6f}"
+async def _search(call: _Call, channel: str, delivery: Delivery, **where: object) -> Search:
     cursor = ""
     for _ in range(_PAGES):
-        answer = await client.conversations_history(
-            channel=channel, oldest=oldest, limit=200, cursor=cursor, include_all_metadata=True
+        answer = await call(
+            channel=channel, limit=200, cursor=cursor, include_all_metadata=True, **where
         )
         page = _data(answer.data)
         for entry in page.get("messages", []):
             if _carries(entry, delivery):
-                return Search({"channel": channel, "ts": str(entry["ts"])})
-        if not (cursor := _next(page)):
-            return Search()
-    return _blind(delivery)
-
-
-async def _thread(client: AsyncWebClient, channel: str, ts: str, delivery: Delivery) -> Search:
-    cursor = ""
-    for _ in range(_PAGES):
-        answer = await client.conversations_replies(
-            channel=channel, ts=ts, limit=200, cursor=cursor, include_all_metadata=True
-        )
-        page = _data(answer.data)
-        for entry in page.get("messages", []):
-            # The thread begins with the message itself, which is no reply.
-            if entry["ts"] != ts and _carries(entry, delivery):
                 return Search({"channel": channel, "ts": str(entry["ts"])})
         if not (cursor := _next(page)):
             return Search()
