@@ -105,7 +105,8 @@ def _mark(id_: ObjectId) -> bytes:
 
 
 def _marks(snapshot: Snapshot) -> tuple[Mapping[ObjectId, list[bytes]], Pairs]:
-    known = {id_: _mark(id_) for _, id_ in snapshot.dependencies if id_ in snapshot.objects}
+    referenced_ids = {id_ for _, id_ in snapshot.dependencies}
+    known = {id_: _mark(id_) for id_ in referenced_ids if id_ in snapshot.objects}
     marks: dict[ObjectId, list[bytes]] = defaultdict(list)
     loose = []
     for pair in snapshot.dependencies:

@@ -41,4 +41,4 @@ async def sync_points(c: AsyncConnection, environment: str) -> tuple[SyncPoint, 
 
 async def environments(c: AsyncConnection) -> tuple[str, ...]:
     """Return the names of all environments that anything is kept of, sorted."""
-    return tuple((await c.execute(select(tables.environment.c.name))).scalars().all())
+    return tuple(sorted((await c.execute(select(tables.environment.c.name))).scalars()))

@@ -89,6 +89,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("snapshot_id", "page", name="pk_snapshot_page"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_snapshot_page_page", "snapshot_page", ["page"])
     op.create_table(
