@@ -66,7 +66,10 @@ def judge(
         for c in changes
         if not any(rule.covers(str(c.id), today) for rule in policy.ignore)
     )
-    return tuple(sorted(findings, key=lambda f: (-f.severity.rank, f.change.id)))
+    order = list(ChangeClass)
+    return tuple(
+        sorted(findings, key=lambda f: (-f.severity.rank, order.index(f.cls), f.change.id))
+    )
 
 
 def severity(
