@@ -41,13 +41,12 @@ WHERE d.datname = pg_catalog.current_database()
 
 # Why count and sum over hash(xmin) miss no change of a catalog: the rows that a transaction wrote
 # become visible all at once, and its id was on no visible row before. So a commit that inserts or
-# updates rows brings an id that was not there, and one that only deletes lowers the count. A row
-# that is moved but not changed (VACUUM FULL) keeps its xmin, and ANALYZE writes in place: both
-# are quiet. Whoever rewrites a table (TRUNCATE, REFRESH, REINDEX) updates pg_class, and is not.
-# That ids come round after four thousand million can hide a change only where row for row the
-# very same 32 bits return. A sum, unlike a xor, is there in version 13, and parts of it can be
-# subtracted again: that is how the rows of temporary tables are left out, by index and not by
-# asking each row.
+# updates rows brings an id that was not there, and one that only deletes lowers the count. What
+# is written in place (ANALYZE, VACUUM, freezing) keeps its xmin and is quiet; whoever rewrites a
+# table (TRUNCATE, REFRESH, REINDEX, VACUUM FULL) updates pg_class, and is not. That ids come round
+# after four thousand million can hide a change only where row for row the same 32 bits return.
+# A sum, unlike a xor, is there in version 13, and parts of it can be subtracted again: that is how
+# the rows of temporary tables are left out, by index and not by asking each row.
 _HASH = "pg_catalog.hash_array_extended(ARRAY[{0}.xmin], {1})"
 
 # Catalogs that are read whole.

@@ -1,7 +1,7 @@
 """Wake-ups: LISTEN on a channel of a watched database, as a hint that a look may be worth it.
 
-In come where to find a DSN, and a channel, out goes a call for every notification. It promises nothing: what is
-sent while the connection is down is lost, and the timer finds what it was about.
+In come where to find a DSN, and a channel; out goes a call for every notification. It promises
+nothing: what is sent while the connection is down is lost, and the timer finds what it was about.
 """
 
 from __future__ import annotations
