@@ -1,0 +1,551 @@
+"""What a look concludes, from the first look at an environment to the end of an incident."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pgdrift.core.book import Book
+from pgdrift.core.incident import Reason
+from pgdrift.core.judge import Ignore, Policy
+from pgdrift.core.look import Conclusion, Watched, remembered, seen
+from pgdrift.core.model import (
+    REACH,
+    SYNC,
+    Direction,
+    Ledger,
+    LedgerEntry,
+    LedgerMark,
+    Origin,
+    Outcome,
+    Reading,
+    Severity,
+    Snapshot,
+)
+from pgdrift.core.normalise import Options
+from pgdrift.core.route import Route
+from tests.core.build import KINDS, NOW, column, policy, snap, table, table_id
+from tests.core.environment import Environment
+
+BASE = snap(table(), column("id"))
+BY_HAND = snap(table(), column("id"), column("tmp"))
+TMP = "column:public.orders.tmp"
+HOURLY = Route(["chat"], repeat=timedelta(hours=1))
+TO_CHAT = Watched("production", routes=[Route(["chat"])])
+
+
+def entry(name: str, who: str = "ann") -> LedgerEntry:
+    return LedgerEntry(1, "TABLE", "public", name, "ALTER", None, who)
+
+
+def following(protected: bool = False) -> Environment:
+    """Production after a first look, in sync with the staging that it follows."""
+    by = Policy(protected)
+    made = Environment(Watched("production", "staging", by, routes=[Route(["chat"])]))
+    made.upstream = BASE
+    made.look(BASE)
+    return made
+
+
+# The first look
+
+
+def test_the_first_look_makes_a_sync_point_of_what_is_there() -> None:
+    production = Environment(TO_CHAT)
+    first = production.look(BASE)
+    assert first.step.sync_point
+    assert first.step.sync_point.at == production.now
+    assert first.step.snapshot is BASE
+    assert first.standing.outcome is Outcome.IN_SYNC
+    assert first.standing.sync_point == first.step.sync_point
+    assert production.told == []
+    assert production.events() == [
+        ("looked_first", "first look, 2 objects: taken as the sync point")
+    ]
+    assert first.changed == {}
+
+
+def test_the_second_look_makes_no_other_and_keeps_little() -> None:
+    production = Environment()
+    production.look(BASE)
+    second = production.look(BASE).step
+    assert (second.sync_point, second.snapshot, second.expected) == (None, None, None)
+    assert (second.events, second.notices, second.incidents) == ((), (), ())
+    assert second.based_on == 1
+
+
+def test_before_any_look_the_outcome_is_unknown() -> None:
+    standing = remembered(Watched("production"), Book("production"))
+    assert (standing.outcome, standing.reason) == (Outcome.UNKNOWN, "not looked at yet")
+
+
+def test_after_a_restart_the_last_known_state_is_shown() -> None:
+    production = Environment()
+    production.look(BASE)
+    last = production.look(BY_HAND).standing
+    shown = remembered(production.watched, production.book)
+    assert replace(shown, not_compared=last.not_compared, notes=last.notes) == last
+
+
+# Against the own sync point
+
+
+def test_an_unexplained_change_is_drift() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    found = production.look(BY_HAND)
+    (finding,) = production.against().findings
+    assert (finding.key, finding.direction) == (TMP, Direction.CHANGED)
+    assert finding.origin is Origin.UNTRACKED
+    assert finding.first_seen == production.now
+    assert found.standing.outcome is Outcome.DRIFTED
+    assert found.changed == {Origin.UNTRACKED: 1}
+    assert production.reasons() == ["opened"]
+    assert [v for v, _ in production.events()] == ["changed", "told"]
+
+
+def test_drift_is_told_once_while_it_lasts() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    for _ in range(5):
+        production.look(BY_HAND)
+    assert production.reasons() == ["opened"]
+    assert len(production.open()) == 1
+    assert production.against().findings[0].first_seen == NOW + timedelta(hours=2)
+
+
+def test_drift_is_repeated_as_its_route_says() -> None:
+    production = Environment(Watched("production", routes=[HOURLY]))
+    production.look(BASE)
+    production.look(BY_HAND)
+    production.look(BY_HAND, minutes=59)
+    production.look(BY_HAND, minutes=1)
+    assert production.reasons() == ["opened", "repeat"]
+
+
+def test_drift_that_is_undone_is_resolved() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    back = production.look(BASE)
+    assert back.standing.outcome is Outcome.IN_SYNC
+    assert production.reasons() == ["opened", "resolved"]
+    assert production.open() == []
+
+
+def test_a_change_that_a_migration_explains_is_expected() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    found = production.look(BY_HAND, migrated="V2")
+    assert found.standing.outcome is Outcome.IN_SYNC
+    assert found.changed == {Origin.MIGRATION: 1}
+    assert production.told == []
+    # And going back is now the change that nobody explains.
+    production.look(BASE)
+    assert production.keys() == [TMP]
+
+
+def test_a_change_that_the_ledger_names_is_expected() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    found = production.look(BY_HAND, entry("orders"))
+    assert found.standing.outcome is Outcome.IN_SYNC
+    assert found.changed == {Origin.TRACKED: 1}
+
+
+def test_the_ledger_moves_what_it_names_and_nothing_else() -> None:
+    production = Environment()
+    production.look(snap(table("a"), table("b"), policy("p", "a")))
+    production.look(snap(table("a", owner="x"), table("b", owner="x")), entry("a"))
+    # An entry on a table says nothing of its policies.
+    assert production.keys() == ["policy:public.a.p", "table:public.b"]
+
+
+def test_where_only_migrations_explain_a_ledger_does_not() -> None:
+    production = Environment(Watched("production", explained_by=frozenset({Origin.MIGRATION})))
+    production.look(BASE)
+    production.look(BY_HAND, entry("orders"))
+    (finding,) = production.against().findings
+    assert (finding.origin, finding.blame.who) == (Origin.TRACKED, "ann")
+
+
+def test_the_next_migration_launders_no_change_by_hand() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    migrated = snap(table(), column("id"), column("tmp"), column("new"))
+    production.look(migrated, migrated="V2")
+    production.look(snap(*migrated.objects.values(), column("newer")), migrated="V3")
+    assert production.keys() == [TMP]
+    assert production.against().findings[0].origin is Origin.UNTRACKED
+    assert production.reasons() == ["opened"]
+
+
+def test_a_migration_of_one_look_does_not_explain_the_change_of_the_next() -> None:
+    production = Environment()
+    production.look(BASE)
+    production.look(BASE, migrated="V2")
+    production.look(BY_HAND)
+    assert production.keys() == [TMP]
+
+
+def test_a_migration_that_drops_what_was_made_by_hand_ends_the_drift() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    production.look(BASE, migrated="V2")
+    assert production.keys() == []
+    assert production.reasons() == ["opened", "resolved"]
+
+
+def test_a_migration_that_drops_a_table_takes_its_parts_along() -> None:
+    production = Environment()
+    production.look(BASE)
+    production.look(snap(), migrated="V2")
+    assert production.keys() == []
+    production.look(BASE)
+    assert production.keys() == ["table:public.orders"]
+
+
+def test_a_declared_sync_point_resolves() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    production.sync()
+    found = production.look(BY_HAND)
+    assert found.standing.outcome is Outcome.IN_SYNC
+    assert found.step.based_on == 2
+    assert production.reasons() == ["opened", "resolved"]
+    production.look(BASE)
+    assert production.keys() == [TMP]
+
+
+def test_the_order_of_columns_is_no_finding_unless_asked_for() -> None:
+    one = snap(table(), column("a", position=1), column("b", position=2))
+    two = snap(table(), column("a", position=2), column("b", position=1))
+    calm, strict = Environment(), Environment(Watched("p", options=Options(column_order=True)))
+    for production in (calm, strict):
+        production.look(one)
+        production.look(two)
+    assert calm.keys() == []
+    assert calm.last
+    assert calm.last.changed == {}
+    assert strict.keys() == ["column:public.orders.a", "column:public.orders.b"]
+
+
+def test_a_rule_of_the_operator_leaves_a_finding_out() -> None:
+    rule = Ignore("column:*.tmp", "by hand, for the audit", NOW.date())
+    production = Environment(Watched("production", policy=Policy(ignore=[rule])))
+    production.look(BASE)
+    production.look(BY_HAND)
+    assert production.keys() == []
+    production.look(BY_HAND, days=1)
+    assert production.keys() == [TMP]
+    assert production.against().findings[0].first_seen == production.now
+
+
+def test_a_protected_environment_is_critical_at_once() -> None:
+    production = Environment(Watched("production", policy=Policy(protected=True)))
+    production.look(BASE)
+    production.look(BY_HAND)
+    assert production.open()[0].severity is Severity.CRITICAL
+
+
+def test_the_timeline_names_what_changed_but_not_without_end() -> None:
+    production = Environment()
+    production.look(snap())
+    found = production.look(snap(*(table(f"t{n}") for n in range(250))))
+    changes = [e for e in found.step.events if e.verb == "changed"]
+    assert len(changes) == 201
+    assert changes[0].subject == "table:public.t0"
+    assert changes[-1].text == "and 50 more objects"
+
+
+# Against an upstream
+
+
+def test_an_environment_and_its_upstream_agree_at_first_look_where_they_are_equal() -> None:
+    production = following()
+    assert production.against("staging").outcome is Outcome.IN_SYNC
+    assert production.book.agreed
+    assert production.book.agreed_with == "staging"
+
+
+def test_what_the_upstream_moved_is_waiting_for_promotion() -> None:
+    production = following()
+    production.upstream = BY_HAND
+    production.look(BASE)
+    (finding,) = production.against("staging").findings
+    assert (finding.direction, finding.severity) == (Direction.BEHIND, Severity.INFO)
+    assert not finding.late
+    assert production.keys() == []
+    # Nobody is told of what is normal.
+    assert [to for _, to in production.told] == [()]
+
+
+def test_what_waits_for_too_long_is_told_as_late() -> None:
+    production = following()
+    production.upstream = BY_HAND
+    production.look(BASE)
+    production.look(BASE, hours=23)
+    assert production.reasons("staging") == ["opened"]
+    production.look(BASE, hours=1)
+    (finding,) = production.against("staging").findings
+    assert finding.late
+    assert production.reasons("staging") == ["opened", "worse"]
+    assert production.told[-1][1] == ("chat",)
+
+
+def test_a_hotfix_is_ahead_and_critical_where_it_is_protected() -> None:
+    production = following(protected=True)
+    production.look(BY_HAND)
+    (finding,) = production.against("staging").findings
+    assert (finding.direction, finding.severity) == (Direction.AHEAD, Severity.CRITICAL)
+    assert finding.origin is Origin.UNTRACKED
+
+
+def test_both_moved_apart_is_diverged() -> None:
+    production = following()
+    production.upstream = snap(table(owner="x"), column("id"))
+    production.look(snap(table(owner="y"), column("id")))
+    assert [f.direction for f in production.against("staging").findings] == [Direction.DIVERGED]
+
+
+def test_a_promotion_resolves_and_is_agreed_on() -> None:
+    production = following()
+    production.upstream = BY_HAND
+    production.look(BASE)
+    production.look(BY_HAND, migrated="V2")
+    assert production.against("staging").outcome is Outcome.IN_SYNC
+    production.look(BASE)
+    assert production.against("staging").findings[0].direction is Direction.AHEAD
+
+
+def test_what_never_agreed_is_unknown_and_says_so() -> None:
+    production = Environment(Watched("production", "staging"))
+    production.upstream = BY_HAND
+    production.look(BASE)
+    assert [f.direction for f in production.against("staging").findings] == [Direction.UNKNOWN]
+
+
+def test_what_was_agreed_with_another_upstream_says_nothing_of_this_one() -> None:
+    production = following()
+    production.watched = replace(production.watched, follows="development")
+    production.upstream = BY_HAND
+    production.look(BASE)
+    assert [f.direction for f in production.against("development").findings] == [Direction.UNKNOWN]
+    assert production.book.agreed_with == "development"
+
+
+def test_an_unknown_upstream_keeps_the_last_findings_and_resolves_nothing() -> None:
+    production = following()
+    production.look(BY_HAND)
+    before = production.against("staging").findings
+    production.upstream, production.upstream_reason = None, "staging was not looked at yet"
+    agreed = production.book.agreed
+    production.look(BASE)
+    against = production.against("staging")
+    assert (against.outcome, against.findings) == (Outcome.UNKNOWN, before)
+    assert against.reason == "staging was not looked at yet"
+    assert production.reasons("staging") == ["opened"]
+    assert production.book.agreed is agreed
+    # The own sync point is another question, and has its answer.
+    assert production.reasons() == ["opened", "resolved"]
+
+
+def test_an_environment_is_never_clean_while_its_upstream_is_unknown() -> None:
+    production = following()
+    production.upstream_reason = "staging cannot be looked at"
+    found = production.look(BASE)
+    assert found.standing.outcome is Outcome.UNKNOWN
+    assert "staging" in found.standing.reason
+    assert found.step.outcome is Outcome.UNKNOWN
+    production.look(BY_HAND)
+    assert production.last
+    assert production.last.standing.outcome is Outcome.DRIFTED
+
+
+def test_a_known_upstream_again_settles_what_was_left_open() -> None:
+    production = following()
+    production.look(BY_HAND)
+    production.upstream_reason = "staging cannot be looked at"
+    production.look(BASE)
+    production.upstream_reason = ""
+    production.look(BASE)
+    assert production.reasons("staging") == ["opened", "resolved"]
+
+
+def test_the_order_of_columns_makes_no_direction() -> None:
+    one = snap(column("a", position=1))
+    production = Environment(Watched("production", "staging"))
+    production.upstream = one
+    production.look(snap(column("a", position=9)))
+    assert production.against("staging").outcome is Outcome.IN_SYNC
+    production.upstream = snap(column("a", position=1, type="text"))
+    production.look(snap(column("a", position=9)))
+    assert [f.direction for f in production.against("staging").findings] == [Direction.BEHIND]
+
+
+# An environment that cannot be looked at
+
+
+def test_a_failed_look_is_unknown_and_told_once() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    seen_at = production.now
+    for number in (1, 2, 3):
+        found = production.fail()
+        assert (found.standing.outcome, found.standing.reason) == (
+            Outcome.UNKNOWN,
+            "no route to host",
+        )
+        assert found.step.failures == number
+        assert found.standing.seen_at == seen_at
+        assert found.standing.looked_at == production.now
+    assert production.reasons(REACH) == ["opened"]
+    assert [n.incident.detail for n, _ in production.told] == ["no route to host"]
+
+
+def test_a_failed_look_is_in_the_timeline_once() -> None:
+    production = Environment()
+    production.look(BASE)
+    verbs = [[e.verb for e in production.fail().step.events] for _ in range(3)]
+    assert verbs == [["unknown", "told"], [], []]
+
+
+def test_a_failed_look_resolves_nothing_and_hides_nothing() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    before = production.against().findings
+    production.fail()
+    assert production.against().findings == before
+    assert production.against().outcome is Outcome.UNKNOWN
+    assert production.reasons() == ["opened"]
+    assert len(production.open()) == 1
+    assert production.book.snapshot == BY_HAND
+
+
+def test_being_seen_again_resolves_that_alone() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    production.fail()
+    back = production.look(BY_HAND)
+    assert production.reasons(REACH) == ["opened", "resolved"]
+    assert production.reasons() == ["opened"]
+    assert back.step.failures == 0
+    assert back.standing.outcome is Outcome.DRIFTED
+
+
+def test_what_happened_while_nobody_could_look_is_seen_after_it() -> None:
+    production = Environment()
+    production.look(BASE)
+    production.fail()
+    production.look(BY_HAND)
+    assert production.keys() == [TMP]
+
+
+def test_a_migration_while_nobody_could_look_explains_what_it_did() -> None:
+    production = Environment()
+    production.look(BASE)
+    production.fail()
+    production.look(BY_HAND, migrated="V2")
+    assert production.keys() == []
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_silence_is_graver_where_it_is_protected(protected: bool) -> None:
+    production = Environment(Watched("production", policy=Policy(protected)))
+    production.fail()
+    expected = Severity.CRITICAL if protected else Severity.WARNING
+    assert production.open(REACH)[0].severity is expected
+
+
+def test_an_environment_that_was_never_seen_can_be_unknown_too() -> None:
+    production = Environment()
+    found = production.fail()
+    assert found.standing.outcome is Outcome.UNKNOWN
+    assert (found.standing.seen_at, found.standing.against) == (None, ())
+    production.look(BASE)
+    assert production.reasons(REACH) == ["opened", "resolved"]
+    assert production.book.sync_point
+
+
+# Whom to tell
+
+
+def test_channels_that_were_told_hear_the_end_even_when_no_route_leads_there_any_more() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    production.watched = replace(production.watched, routes=[Route(["mail"])])
+    production.look(BASE)
+    assert [(n.reason, to) for n, to in production.told] == [
+        (Reason.OPENED, ("chat",)),
+        (Reason.RESOLVED, ("chat", "mail")),
+    ]
+
+
+def test_the_channels_of_a_notice_are_the_channels_of_its_incident() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(BY_HAND)
+    ((notice, to),) = production.told
+    assert notice.incident.channels == to == ("chat",)
+    assert production.open()[0] == notice.incident
+
+
+# Passing on
+
+
+def test_gate_and_histories_and_mark_are_kept() -> None:
+    mark = LedgerMark("sys/db/oid", 700, frozenset({1}))
+    production = Environment()
+    found = production.look(BASE, migrated="V1").step
+    assert found.gate == "gate"
+    assert found.histories
+    assert [m.version for m in found.histories[0].migrations] == ["V1"]
+    reading = Reading(BASE, "g", Ledger("gitversion", "core", tracking=True, mark=mark))
+    assert seen(Watched("p"), Book("p"), reading, None, NOW).step.mark == mark
+
+
+def test_what_no_reader_covers_and_notes_are_passed_on() -> None:
+    reading = Reading(BASE, "g", None, (), {"text_search": 3}, ("policy not read",))
+    standing = seen(Watched("p"), Book("p"), reading, None, NOW).standing
+    assert standing.not_compared == {"text_search": 3}
+    assert standing.notes == ("policy not read",)
+
+
+def test_a_kind_that_is_read_for_the_first_time_is_no_drift() -> None:
+    production = Environment()
+    production.look(snap(table(), kinds=KINDS - {"policy"}))
+    found: Conclusion = production.look(snap(table(), policy("p")))
+    assert production.keys() == []
+    assert found.changed == {}
+
+
+def test_an_attribute_that_is_read_for_the_first_time_is_no_drift() -> None:
+    production = Environment()
+    production.look(snap(table()))
+    production.look(snap(table(row_security=True)))
+    assert production.keys() == []
+    assert table_id() in production.book.snapshot.objects  # type: ignore[union-attr]
+
+
+def test_a_new_version_of_the_server_is_no_drift() -> None:
+    production = Environment()
+    production.look(BASE)
+    upgraded = snap(*BASE.objects.values(), version=180000)
+    found = production.look(upgraded)
+    assert found.standing.outcome is Outcome.IN_SYNC
+    assert found.standing.server_version == 180000
+
+
+def test_sync_is_the_name_of_the_own_yardstick() -> None:
+    production = following()
+    assert production.last
+    assert [a.yardstick for a in production.last.standing.against] == [SYNC, "staging"]
+    assert isinstance(production.book.snapshot, Snapshot)
