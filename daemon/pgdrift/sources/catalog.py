@@ -14,7 +14,7 @@ import asyncpg
 
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
-from pgdrift.core.model import Object, ObjectId, Snapshot
+from pgdrift.core.model import Object, ObjectId, Snapshot, Value
 from pgdrift.sources import dependencies
 from pgdrift.sources.connection import Connection, reading, translated
 from pgdrift.sources.dependencies import Address
@@ -30,9 +30,9 @@ _NAMESPACE = 2615
 
 @dataclass(slots=True)
 class _Found:
-    """What was read so far: objects with their parents' addresses, and who lives where."""
+    """What was read so far: rows (id, attributes, own address, parent's), and who lives where."""
 
-    rows: list[tuple[Object, Address]] = field(default_factory=list)
+    rows: list[tuple[ObjectId, dict[str, Value], Address, Address]] = field(default_factory=list)
     ids: dict[Address, ObjectId] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
@@ -106,9 +106,7 @@ def _add(found: _Found, kind: Kind, major: int, rows: Sequence[Sequence[Any]]) -
         values = tuple(row)
         i = ObjectId(kind.name, tuple(values[0]), values[1])
         attributes = dict(zip(names, values[8:], strict=True))
-        found.rows.append((Object(i, attributes, oid=values[3]), values[5:8]))
-        if values[2]:
-            found.ids[values[2:5]] = i
+        found.rows.append((i, attributes, values[2:5], values[5:8]))
     found.kinds.add(kind.name)
 
 
@@ -119,13 +117,17 @@ def _settle(found: _Found) -> dict[ObjectId, Object]:
     called unread as well, not gone. Parents come before children, as in the table of kinds.
     """
     kept: dict[ObjectId, Object] = {}
-    for o, address in found.rows:
+    for i, attributes, own, address in found.rows:
         parent = found.ids.get(address)
-        known = parent is not None and parent in kept and parent.kind in found.kinds
+        known = parent is not None and parent.kind in found.kinds
         # A schema may belong to an extension, and hold objects that do not.
         if known or address == _NOWHERE or address[0] == _NAMESPACE:
-            kept[o.id] = Object(o.id, o.attributes, parent if known else None, o.oid)
-        elif found.unread and o.id.kind in found.kinds:
-            found.kinds.discard(o.id.kind)
-            found.unread[o.id.kind] = "what its objects belong to could not be read"
+            kept[i] = Object(i, attributes, parent if known else None, own[1])
+            if own != _NOWHERE:
+                found.ids[own] = i
+        elif found.unread and i.kind in found.kinds:
+            found.kinds.discard(i.kind)
+            found.unread[i.kind] = "what its objects belong to could not be read"
+    if not found.unread:
+        return kept
     return {i: o for i, o in kept.items() if i.kind in found.kinds}

@@ -29,38 +29,34 @@ def resolve(
     rows: Sequence[Sequence[Any]], ids: Mapping[Address, ObjectId], kept: Mapping[ObjectId, Object]
 ) -> tuple[tuple[ObjectId, ObjectId], ...]:
     """Return the dependencies between objects of the snapshot, sorted, each once."""
-    pairs: list[tuple[Address, Address]] = []
-    whole: dict[Address, Address] = {}
-    for row in rows:
-        values = tuple(row)
-        dependent, referenced = values[0:3], values[3:6]
-        pairs.append((dependent, referenced))
-        if values[6]:
-            whole[dependent] = referenced
+    # By rank, not by name: comparing and hashing tens of thousands of names takes a second.
+    names = sorted(kept, key=lambda i: (i.kind, i.path, i.args))
+    order = {i: rank for rank, i in enumerate(names)}
+    ranks = {address: order[i] for address, i in ids.items() if i in order}
+    values = [tuple(row) for row in rows]
+    whole = {v[0:3]: v[3:6] for v in values if v[6]}
     found = {
         (a, b)
-        for dependent, referenced in pairs
-        if (a := _told_as(dependent, ids, whole)) is not None
-        and (b := _told_as(referenced, ids, whole)) is not None
+        for v in values
+        if (a := _told_as(v[0:3], ranks, whole)) is not None
+        and (b := _told_as(v[3:6], ranks, whole)) is not None
         and a != b
-        and a in kept
-        and b in kept
     }
-    return tuple(sorted(found))
+    return tuple((names[a], names[b]) for a, b in sorted(found))
 
 
 def _told_as(
-    address: Address, ids: Mapping[Address, ObjectId], whole: Mapping[Address, Address]
-) -> ObjectId | None:
+    address: Address, ranks: Mapping[Address, int], whole: Mapping[Address, Address]
+) -> int | None:
     """Return the object that an address is part of: an index of its constraint, say."""
     for _ in range(5):
-        if (found := ids.get(address)) is not None:
+        if (found := ranks.get(address)) is not None:
             return found
-        if address not in whole:
+        if (larger := whole.get(address)) is not None:
+            address = larger
+        elif address[2]:
             # A column of what has no columns of its own, as a view.
-            if address[2] == 0:
-                return None
-            address = (*address[:2], 0)
+            address = (address[0], address[1], 0)
         else:
-            address = whole[address]
+            return None
     return None

@@ -48,10 +48,10 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
         path=f"{path} || ({_GRANTEE})",
         args=args,
         source=f"""{source}
-            CROSS JOIN LATERAL ({privileges_of(f"COALESCE({acl}, {default})", owner)}) g
-            LEFT JOIN LATERAL ({privileges_of(default, owner, owner)}) o
-                ON o.grantee = g.grantee""",
-        where=f"{where} AND {USER_SCHEMA} AND g.privileges IS DISTINCT FROM o.privileges",
+            CROSS JOIN LATERAL ({privileges_of(f"COALESCE({acl}, {default})", owner)}) g""",
+        where=f"""{where} AND {USER_SCHEMA} AND CASE WHEN g.grantee = {owner} THEN g.privileges
+            <> (SELECT o.privileges FROM ({privileges_of(default, owner, owner)}) o)
+            ELSE true END""",
         parent=parent,
         member=(parent[0], parent[1]),
         attributes=(Attribute("privileges", "g.privileges", ChangeClass.SECURITY),),
