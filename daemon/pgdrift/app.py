@@ -57,7 +57,6 @@ async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> No
     settings = load(config)
     log.configure(settings.log.level, settings.log.format)
     async with open_store(settings.store.url) as store:
-        await store.recover()
         daemon = Daemon(config, settings, store, stop or asyncio.Event())
         with _signals({signal.SIGTERM: daemon.stop, signal.SIGINT: daemon.stop}, daemon.reload):
             await daemon.run()
@@ -257,11 +256,18 @@ class Daemon:
         """Tell what is due, whenever something may be; a delivery under way is finished first."""
         s = self.store
         outbox = Outbox(s.due, s.begin, s.done, s.failed)
+        interrupted = True
         while not ending.is_set():
             self.deliverable.clear()
-            with suppress(StoreError):
-                told = await deliver_due(outbox, self._send, now=_now, jitter=random.random)
-                self._count(told)
+            try:
+                # Nothing is under way here: what was begun and has no end was interrupted.
+                if interrupted:
+                    await s.recover()
+                interrupted = False
+                self._count(await deliver_due(outbox, self._send, now=_now, jitter=random.random))
+            except* StoreError as errors:
+                interrupted = True
+                logger.error("app.outbox_not_kept", error=str(errors.exceptions[0]))  # noqa: TRY400
             with suppress(TimeoutError):
                 await asyncio.wait_for(_any(self.deliverable, ending), _OUTBOX_SECONDS)
 
@@ -281,7 +287,8 @@ class Daemon:
     async def _prune(self) -> None:
         while True:
             with suppress(StoreError):
-                await self.store.prune(_now(), self.settings.store.keep)
+                while await self.store.prune(_now(), self.settings.store.keep):
+                    logger.debug("app.pruned")
             await asyncio.sleep(_PRUNE_SECONDS)
 
     def _web(self) -> web.Application:

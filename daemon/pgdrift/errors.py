@@ -49,15 +49,20 @@ class SinkError(PgdriftError):
         hint: str = "",
         retry: bool,
         retry_after: float | None = None,
+        in_doubt: bool = False,
     ) -> None:
-        """Keep also whether another try can help, and after how many seconds at the earliest."""
+        """Keep also whether another try can help, and after how many seconds at the earliest.
+
+        `in_doubt` says that the message may have arrived all the same: its answer was lost.
+        """
         super().__init__(message, reason=reason, hint=hint)
         self.retry = retry
         self.retry_after = retry_after
+        self.in_doubt = in_doubt
 
 
 class StoreError(PgdriftError):
     """The store's: what must survive could not be kept or read back.
 
-    Reasons: unwritable, full, locked, too_new, damaged.
+    Reasons: unwritable, full, locked, too_new, damaged, and stale: another process was faster.
     """

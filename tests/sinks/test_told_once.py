@@ -95,3 +95,21 @@ async def test_a_conversation_outlives_restarts_and_a_rate_limit(
     assert len(root["edits"]) == 2
     assert root["text"].startswith("✅")
     assert [r["thread_ts"] for r in replies] == [root["ts"]] * 2
+
+
+async def test_a_message_that_somebody_deleted_is_replaced_by_one_and_no_more(
+    url: str, slack: SlackDouble, oncall: SlackChannel
+) -> None:
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        return await deliver(oncall, delivery, link=None)
+
+    first = samples.night()
+    await keep(url, first)
+    assert await start(url, send) == ["delivered"]
+    slack.delete(slack.messages[0]["ts"])
+    await keep(url, samples.changed(first))
+    assert await start(url, send) == ["delivered"]
+    await keep(url, samples.resolved(first))
+    assert await start(url, send) == ["delivered"]
+    root, reply = slack.messages
+    assert reply["thread_ts"] == root["ts"]

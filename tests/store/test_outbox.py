@@ -94,7 +94,7 @@ async def test_a_delivery_given_up_makes_way_for_the_next(store: Store) -> None:
     assert await store.waiting() == 1
 
 
-async def test_the_first_message_that_arrived_is_the_thread_of_the_later_ones(
+async def test_what_the_channel_returned_last_is_the_thread_of_the_later_ones(
     store: Store,
 ) -> None:
     await tell(store, *revisions(4), incident("b"))
@@ -110,7 +110,7 @@ async def test_the_first_message_that_arrived_is_the_thread_of_the_later_ones(
     last, other = await store.due(NOW)
 
     assert threads == [None, None, {"ts": "1"}]
-    assert (last.id, last.thread) == ("a-4-oncall", {"ts": "1"})
+    assert (last.id, last.thread) == ("a-4-oncall", {"ts": "2"})
     assert (other.id, other.thread) == ("b-1-oncall", None)
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 _SIZE = 16
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: object) -> str:
     """Return the one JSON text of a JSON value: sorted keys, no spaces, no escapes but needed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def content_digest(

@@ -80,8 +80,8 @@ class Delivery:
     """One notice on its way to one channel.
 
     `id` is stable over every try, so that a receiver can tell a repetition. `thread` is what the
-    channel returned for the incident's first message there, or None when this is the first.
-    `uncertain` says that an earlier try may have arrived: its end was never recorded.
+    channel returned for the incident's latest message there, or None when this is the first.
+    `uncertain` says that an earlier try may have arrived: its end was never known.
     """
 
     id: str

@@ -124,6 +124,7 @@ def _fault(error: Exception, channel: EmailChannel) -> SinkError:
         reason="unreachable",
         hint="check host, port, starttls and the network",
         retry=True,
+        in_doubt=not isinstance(error, aiosmtplib.SMTPConnectError),
     )
 
 

@@ -23,6 +23,7 @@ def unreachable(host: str, error: BaseException) -> SinkError:
         reason="unreachable",
         hint="check the network, a proxy (HTTPS_PROXY) and the certificate authorities",
         retry=True,
+        in_doubt=not isinstance(error, aiohttp.ClientConnectorError),
     )
 
 

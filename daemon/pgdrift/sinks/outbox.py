@@ -137,7 +137,8 @@ async def _failed(
 ) -> Told:
     attempts = delivery.attempts + 1
     again = next_attempt(attempts, error, at, since=delivery.notice.at, jitter=jitter)
-    await outbox.failed(delivery, at, error.reason, again)
+    uncertain = delivery.uncertain or error.in_doubt
+    await outbox.failed(replace(delivery, uncertain=uncertain), at, error.reason, again)
     log.warning(
         "notification.failed" if again else "notification.given_up",
         channel=delivery.channel,

@@ -77,7 +77,7 @@ def _deliveries() -> Select[Any]:
         select(earlier.c.ref)
         .where(earlier.c.channel == _d.c.channel, earlier.c.incident_id == _d.c.incident_id)
         .where(earlier.c.state == Stage.DONE)
-        .order_by(earlier.c.seq)
+        .order_by(earlier.c.seq.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -116,15 +116,19 @@ async def done(c: AsyncConnection, id_: str, now: datetime, ref: Mapping[str, st
 
 
 async def failed(
-    c: AsyncConnection, id_: str, now: datetime, reason: str, next_attempt_at: datetime | None
+    c: AsyncConnection,
+    delivery: Delivery,
+    now: datetime,
+    reason: str,
+    next_attempt_at: datetime | None,
 ) -> None:
     """Mark that it did not arrive, and when to try again; None gives it up."""
-    change: dict[str, Any] = {"reason": reason}
+    change: dict[str, Any] = {"reason": reason, "uncertain": delivery.uncertain}
     if next_attempt_at is None:
         change |= {"state": Stage.FAILED.value, "ended_at": now}
     else:
         change |= {"state": Stage.PENDING.value, "next_attempt_at": next_attempt_at}
-    await _move(c, id_, Stage.ATTEMPTING, change)
+    await _move(c, delivery.id, Stage.ATTEMPTING, change)
 
 
 async def _move(c: AsyncConnection, id_: str, stage: Stage, change: dict[str, Any]) -> None:

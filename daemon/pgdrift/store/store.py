@@ -216,7 +216,7 @@ class Store:
 
     @_whole
     async def done(self, delivery: Delivery, now: datetime, ref: Mapping[str, str]) -> None:
-        """Mark that a try arrived; the first `ref` of an incident becomes its thread."""
+        """Mark that a try arrived; the latest `ref` of an incident is its thread."""
         async with self._writing() as c:
             await outbox.done(c, delivery.id, now, ref)
 
@@ -224,9 +224,12 @@ class Store:
     async def failed(
         self, delivery: Delivery, now: datetime, reason: str, next_attempt_at: datetime | None
     ) -> None:
-        """Mark that a try did not arrive, and when to try again; None gives the delivery up."""
+        """Mark that a try did not arrive, and when to try again; None gives the delivery up.
+
+        `delivery.uncertain` is kept: the try may have arrived, and only its answer was lost.
+        """
         async with self._writing() as c:
-            await outbox.failed(c, delivery.id, now, reason, next_attempt_at)
+            await outbox.failed(c, delivery, now, reason, next_attempt_at)
 
     @_whole
     async def recover(self) -> int:

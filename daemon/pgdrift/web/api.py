@@ -1,16 +1,14 @@
 """The JSON API: standings out, as data. Shapes: docs/api.md; a change of one is a new version."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 
 from aiohttp import web
 from multidict import MultiMapping
 
-from pgdrift.core.incident import Incident
-from pgdrift.core.model import Against, ChangeClass, Direction, Finding, Severity, Standing
-from pgdrift.core.render import finding_json
+from pgdrift.core.model import ChangeClass, Direction, Severity, Standing
+from pgdrift.core.report import findings_json, standing_json
 from pgdrift.log import redact
 from pgdrift.web import view
 from pgdrift.web.site import SITE, Site
@@ -27,9 +25,11 @@ async def status(request: web.Request) -> web.Response:
     return _json(
         {
             "version": site.version,
-            "at": _time(site.now()),
+            "at": site.now().isoformat(),
             "ready": site.ready(),
-            "environments": [_standing(s, incidents) for s in site.standings().values()],
+            "environments": [
+                _masked(standing_json(s, incidents)) for s in site.standings().values()
+            ],
         }
     )
 
@@ -43,7 +43,8 @@ async def findings(request: web.Request) -> web.Response:
     wanted = {name: set(request.query.getall(name)) for name in request.query}
     found = [
         row
-        for row in _rows(standings)
+        for standing in standings
+        for row in findings_json(standing)
         if all(row[name] in values for name, values in wanted.items())
     ]
     return _json({"count": len(found), "findings": found})
@@ -52,21 +53,6 @@ async def findings(request: web.Request) -> web.Response:
 def error(status: int, message: str) -> web.Response:
     """Return an error as JSON."""
     return _json({"error": message}, status)
-
-
-def _rows(standings: Iterable[Standing]) -> Iterator[dict[str, object]]:
-    for standing in standings:
-        for against in standing.against:
-            for finding in against.findings:
-                yield _finding(standing, against, finding)
-
-
-def _finding(standing: Standing, against: Against, finding: Finding) -> dict[str, object]:
-    return {
-        "environment": standing.environment,
-        "against": against.yardstick,
-        **finding_json(finding),
-    }
 
 
 def _refused(site: Site, query: MultiMapping[str], standings: Iterable[Standing]) -> str:
@@ -87,58 +73,16 @@ def _refused(site: Site, query: MultiMapping[str], standings: Iterable[Standing]
     return ""
 
 
-def _standing(standing: Standing, incidents: Iterable[Incident]) -> dict[str, object]:
-    synced = standing.sync_point
-    return {
-        "name": standing.environment,
-        "outcome": standing.outcome.value,
-        "reason": redact(standing.reason),
-        "follows": standing.follows,
-        "protected": standing.protected,
-        "looked_at": _time(standing.looked_at),
-        "seen_at": _time(standing.seen_at),
-        "server_version": standing.server_version,
-        "objects": standing.objects,
-        "sync_point": synced
-        and {"at": _time(synced.at), "reason": synced.reason, "actor": synced.actor},
-        "against": [_against(a) for a in standing.against],
-        "not_compared": dict(standing.not_compared),
-        "notes": [redact(note) for note in standing.notes],
-        "incidents": [_incident(i) for i in incidents if i.environment == standing.environment],
-    }
-
-
-def _against(against: Against) -> dict[str, object]:
-    grave = view.worst(against.findings)
-    return {
-        "yardstick": against.yardstick,
-        "outcome": against.outcome.value,
-        "reason": redact(against.reason),
-        "findings": len(against.findings),
-        "severity": grave and grave.value,
-        "oldest_finding": _time(view.oldest(against.findings)),
-        "migrations_missing": against.migrations_missing,
-    }
-
-
-def _incident(incident: Incident) -> dict[str, object]:
-    return {
-        "id": incident.id,
-        "against": incident.against,
-        "state": incident.state.value,
-        "severity": incident.severity.value,
-        "opened_at": _time(incident.opened_at),
-        "changed_at": _time(incident.changed_at),
-        "told_at": _time(incident.told_at),
-        "resolved_at": _time(incident.resolved_at),
-        "findings": len(incident.findings),
-        "detail": redact(incident.detail),
-        "revision": incident.revision,
-    }
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
+def _masked(value: object) -> object:
+    """Mask what looks like a password in any text of a JSON value."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {name: _masked(inner) for name, inner in value.items()}
+        case list():
+            return [_masked(inner) for inner in value]
+    return value
 
 
 def _names(query: MultiMapping[str]) -> str:
