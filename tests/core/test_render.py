@@ -283,7 +283,7 @@ def test_a_finding_as_text_says_who_moved_and_who_did_it() -> None:
         "[critical] column public.orders.x: changed in production, ahead of staging\n"
         "    - type: integer\n"
         "    + type: bigint\n"
-        "    (migration, by ann, at 2026-11-22 12:00:00 UTC, with psql, in migration V7; exact)"
+        "    — by ann with psql in migration V7 at 2026-11-22 12:00 UTC (on record)"
     )
 
 

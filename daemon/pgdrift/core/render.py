@@ -15,8 +15,10 @@ from pgdrift.core.model import (
     SYNC,
     Change,
     ChangeType,
+    Confidence,
     Direction,
     Finding,
+    Origin,
     Value,
 )
 
@@ -26,6 +28,8 @@ from pgdrift.core.model import (
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+_SURE = {Confidence.EXACT: "on record", Confidence.WINDOW: "between two looks"}
 
 _SILENT: tuple[Value, ...] = (None, False, "", [], {})
 
@@ -114,7 +118,7 @@ def finding_text(finding: Finding, environment: str, yardstick: str) -> str:
     head += direction_words(finding, environment, yardstick)
     lines = [head, *(f"    {line}" for line in _shown(finding.change))]
     if words := blame_words(finding):
-        lines.append(f"    ({words})")
+        lines.append(f"    — {words}")
     return "\n".join(lines)
 
 
@@ -164,18 +168,20 @@ def direction_words(finding: Finding, environment: str, yardstick: str) -> str:
 
 
 def blame_words(finding: Finding) -> str:
-    """Say who changed it, when, through what and how sure that is; empty when nothing is known."""
+    """Say who changed it, through what and when, and how that is known; empty for nothing."""
     blame = finding.blame
     parts = [
-        f"by {one_line(blame.who)}" if blame.who else "",
-        f"at {blame.at:%Y-%m-%d %H:%M:%S} UTC" if blame.at else "",
-        f"with {one_line(blame.application)}" if blame.application else "",
-        f"in migration {one_line(blame.migration)}" if blame.migration else "",
+        f"by {blame.who}" if blame.who else "",
+        f"with {blame.application}" if blame.application else "",
+        f"in migration {blame.migration}" if blame.migration else "",
+        f"at {blame.at:%Y-%m-%d %H:%M} UTC" if blame.at else "",
     ]
-    words = [p for p in parts if p]
-    if finding.origin:
-        words.insert(0, finding.origin.value)
-    return f"{', '.join(words)}; {blame.confidence.value}" if words else ""
+    words = one_line(" ".join(p for p in parts if p))
+    untracked = "untracked" if finding.origin is Origin.UNTRACKED else ""
+    if not words:
+        return untracked
+    sure = f" ({_SURE[blame.confidence]})" if blame.confidence in _SURE else ""
+    return f"{untracked}, {words}{sure}" if untracked else f"{words}{sure}"
 
 
 def headline(notice: Notice) -> str:

@@ -11,7 +11,6 @@ from pgdrift.core.model import (
     Against,
     Change,
     ChangeType,
-    Confidence,
     Direction,
     Finding,
     Origin,
@@ -19,15 +18,10 @@ from pgdrift.core.model import (
     Severity,
     Standing,
 )
-from pgdrift.core.render import one_line, value_text
+from pgdrift.core.render import blame_words, one_line, value_text
 
 _GIST_LENGTH = 48
 _CONCERN = {"critical": 0, "warning": 1, "unknown": 2, "info": 3, "ok": 4}
-_SURE = {
-    Confidence.EXACT: "on record",
-    Confidence.WINDOW: "between two looks",
-    Confidence.UNKNOWN: "",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +154,14 @@ def gist(change: Change) -> str:
 
 def blame(finding: Finding) -> str:
     """Say in one sentence who did it, through what and when, and how that is known."""
-    known = finding.blame
-    parts = [
-        f"by {known.who}" if known.who else "",
-        f"with {known.application}" if known.application else "",
-        f"in migration {known.migration}" if known.migration else "",
-        f"at {known.at:%Y-%m-%d %H:%M} UTC" if known.at else "",
-    ]
-    words = one_line(" ".join(p for p in parts if p))
+    words = blame_words(finding)
     if not words:
-        return "Untracked." if finding.origin is Origin.UNTRACKED else "Nobody is named."
-    sure = f" ({_SURE[known.confidence]})" if _SURE[known.confidence] else ""
-    tracked = "Untracked, " if finding.origin is Origin.UNTRACKED else "Done "
-    return f"{tracked}{words}{sure}."
+        return "Nobody is named."
+    return (
+        f"{words[0].upper()}{words[1:]}."
+        if finding.origin is Origin.UNTRACKED
+        else f"Done {words}."
+    )
 
 
 def age(then: datetime, now: datetime) -> str:
