@@ -27,7 +27,8 @@ log = get_logger("watch")
 
 # Between looks at an environment that cannot be reached, however often it failed.
 _MOST_BACKOFF_SECONDS = 300.0
-# Looks of several environments drift apart by this share of the interval instead of marching.
+# Looks of several environments drift apart by this share of the interval instead of marching. It
+# only shortens: what goes away between two looks is to be unknown within two intervals.
 _JITTER = 0.1
 
 
@@ -40,14 +41,14 @@ class Timing:
 
     def wait(self, failures: int, chance: float) -> float:
         """Return the seconds until the next look; `chance` in [0, 1) gives the jitter."""
-        jitter = 1 + _JITTER * (2 * chance - 1)
+        jitter = 1 - _JITTER * chance
         if failures == 0:
             return self.interval * jitter
         return backoff_seconds(failures, base=self.interval, most=self._most()) * jitter
 
     def longest(self) -> float:
         """Return the seconds that may pass between the ends of two looks."""
-        return self._most() * (1 + _JITTER) + self.timeout
+        return self._most() + self.timeout
 
     def _most(self) -> float:
         return max(self.interval, _MOST_BACKOFF_SECONDS)

@@ -6,6 +6,7 @@ out is decided here: the ledger's own schemas.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -38,6 +39,7 @@ class Source:
     histories: Histories = "auto"
     statement_timeout: float = 60.0
     _session: Connection | None = None
+    _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _last: Reading | None = field(default=None, repr=False)
     _quick: str = ""
 
@@ -48,18 +50,27 @@ class Source:
         """
         if self._session is None or self._session.is_closed():
             self._session = await connect(self.dsn(), statement_timeout=self.statement_timeout)
+        session = self._session
         try:
-            return await self._read(self._session, book)
+            return await self._read(session, book)
         except BaseException:
             # Cancelled or refused in the middle: what the session is still busy with is unknown.
-            await self.close()
+            self._session = None
+            self._leave(session)
             raise
 
     async def close(self) -> None:
-        """Close the connection, if there is one."""
-        session, self._session = self._session, None
-        if session is not None:
-            await close(session)
+        """Close the connection, if there is one, and wait for those that were left."""
+        if self._session is not None:
+            self._leave(self._session)
+            self._session = None
+        await asyncio.gather(*self._closing)
+
+    def _leave(self, session: Connection) -> None:
+        """Close a session beside everything else: a silent server must not delay what is said."""
+        closing = asyncio.create_task(close(session))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _read(self, session: Connection, book: Book) -> Reading:
         # Only what this process read itself, and what was kept, may stand for the present.
