@@ -3,6 +3,6 @@
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "core", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "core", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("core")

@@ -258,16 +258,23 @@ def test_a_finding_that_was_gone_is_first_seen_anew() -> None:
     assert again.first_seen == after(hours=2)
 
 
-def test_the_gravest_comes_first_then_kind_and_name() -> None:
+def test_the_gravest_comes_first_then_security_then_kind_and_name() -> None:
     cosmetic = changed(table_id("a"), comment=(1, 2))
-    loud = [changed(table_id("c")), changed(table_id("b")), changed(column("x").id)]
-    found = judged(cosmetic, *loud, by=Policy(protected=True, classes=CLASSES))
-    assert [f.severity for f in found] == [CRITICAL, CRITICAL, CRITICAL, INFO]
-    assert [f.key for f in found] == [
-        "column:public.orders.x",
-        "table:public.b",
-        "table:public.c",
-        "table:public.a",
+    performance = changed(table_id("b"), options=(1, 2))
+    security = [changed(i, owner=(1, 2)) for i in (table_id("d"), table_id("c"))]
+    found = judged(
+        cosmetic,
+        changed(column("x").id),
+        performance,
+        *security,
+        by=Policy(protected=True, classes=CLASSES),
+    )
+    assert [(f.severity, f.cls, f.key) for f in found] == [
+        (CRITICAL, ChangeClass.SECURITY, "table:public.c"),
+        (CRITICAL, ChangeClass.SECURITY, "table:public.d"),
+        (CRITICAL, ChangeClass.STRUCTURE, "column:public.orders.x"),
+        (CRITICAL, ChangeClass.PERFORMANCE, "table:public.b"),
+        (INFO, ChangeClass.COSMETIC, "table:public.a"),
     ]
 
 

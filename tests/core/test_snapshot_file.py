@@ -15,6 +15,7 @@ from pgdrift.core.model import FORMAT, Snapshot
 from pgdrift.core.snapshot_file import dump, parse
 from tests.core.build import (
     NOW,
+    attributes,
     column,
     function,
     names,
@@ -43,6 +44,14 @@ def test_what_is_written_is_read_back(one: Snapshot) -> None:
         i: o.parent for i, o in one.objects.items()
     }
     assert compare(one, back).changes == compare(back, one).changes == ()
+
+
+@given(attributes)
+def test_any_value_is_read_back(content: dict[str, object]) -> None:
+    one = snap(table(**content))
+    back = parse(dump(one))
+    assert back == one
+    assert back.root == one.root
 
 
 @given(snapshots(), st.randoms())
