@@ -51,12 +51,6 @@ _CLASSES = (
     _Class("operator_family", "pg_opfamily", "opfnamespace"),
     _Class("publication", "pg_publication"),
     _Class("statistics", "pg_statistic_ext", "stxnamespace"),
-    _Class(
-        "subscription",
-        "pg_subscription",
-        where="x.subdbid = (SELECT o.oid FROM pg_catalog.pg_database o"
-        " WHERE o.datname = pg_catalog.current_database())",
-    ),
     _Class("text_search_configuration", "pg_ts_config", "cfgnamespace"),
     _Class("text_search_dictionary", "pg_ts_dict", "dictnamespace"),
     _Class("text_search_parser", "pg_ts_parser", "prsnamespace"),
@@ -64,9 +58,12 @@ _CLASSES = (
     _Class("transform", "pg_transform"),
 )
 
-# These two have no OID of their own that a plain role could see, or none at all.
+# These have no OID of their own, or (a subscription, up to 13) none that a plain role may see.
 _OTHERS = """
 UNION ALL SELECT 'security_label', count(*) FROM pg_catalog.pg_seclabel
+UNION ALL SELECT 'subscription', count(*) FROM pg_catalog.pg_subscription
+    WHERE subdbid = (SELECT o.oid FROM pg_catalog.pg_database o
+                     WHERE o.datname = pg_catalog.current_database())
 UNION ALL SELECT 'user_mapping', count(*) FROM pg_catalog.pg_user_mappings
 """
 
