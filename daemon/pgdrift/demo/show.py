@@ -23,8 +23,8 @@ from pgdrift.sources.embedded import embedded_server
 
 _HOST = "127.0.0.1"
 _PORTS_TRIED = 100
-_PAUSE_SECONDS = 4.0
-_HURRIED_SECONDS = 45.0  # less time than this, and nobody is reading
+_PAUSE_SECONDS = 3.0
+_HURRIED_SECONDS = 50.0  # less time than this, and nobody is reading
 
 
 async def run_demo(

@@ -42,7 +42,7 @@ class Stage:
     url: str
     caught: Catcher
     console: Console
-    pause: float = 4.0
+    pause: float = 3.0
     patience: float = 20.0
 
     async def play(self, steps: Sequence[Step]) -> str:

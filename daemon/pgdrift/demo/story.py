@@ -97,9 +97,15 @@ async def _restore_policy(shop: Shop) -> None:
     await shop.do("production", _POLICY)
 
 
-async def _promote(shop: Shop) -> None:
+async def _write_migration(shop: Shop) -> None:
     await shop.migrate("development", [STATUS_INDEX])
+
+
+async def _promote_to_staging(shop: Shop) -> None:
     await shop.migrate("staging", [GIFT_CARDS, STATUS_INDEX])
+
+
+async def _promote_to_production(shop: Shop) -> None:
     await shop.migrate("production", [GIFT_CARDS, STATUS_INDEX])
 
 
@@ -161,15 +167,34 @@ STORY: tuple[Step, ...] = (
         act=_restore_policy,
     ),
     Step(
+        title="The hotfix becomes a migration",
+        done="deploy applies migration 0043 in development: the same index, for everybody.",
+        should="staging is behind by the index too; production waits for it to come down the line",
+        expected=(
+            Finding("staging", "development", "shop.orders_by_status_hotfix", "behind", "info"),
+        ),
+        act=_write_migration,
+    ),
+    Step(
+        title="Promotion to staging",
+        done="deploy applies 0042 and 0043 in staging.",
+        should="staging is in sync; production is no longer ahead, it lacks the gift cards",
+        expected=(
+            Clean("staging"),
+            Finding("production", "staging", "shop.orders.gift_note", "behind", "info"),
+            Told(DEV_CHANNEL, "staging is in sync with development again"),
+        ),
+        act=_promote_to_staging,
+    ),
+    Step(
         title="The resolution",
-        done="The hotfix becomes migration 0043; 0042 and 0043 are promoted to all three.",
+        done="deploy applies 0042 and 0043 in production, where the index is already.",
         should="all three are in sync again, and everybody who was told hears of it",
         expected=(
             *map(Clean, ENVIRONMENTS),
-            Told(DEV_CHANNEL, "staging is in sync with development again"),
             Told(ONCALL_CHANNEL, "production is in sync with staging again"),
             Told(DBA_MAIL, "production is in sync with staging again"),
         ),
-        act=_promote,
+        act=_promote_to_production,
     ),
 )
