@@ -23,8 +23,8 @@ import asyncpg
 # - Only a crash can make a server hand out the same ids again. It ends every session, so the
 #   process id keeps two lives of a server apart.
 # - A standby does not list the running transactions, but whatever it replays moves its position.
-# - Before version 14, CREATE and DROP INDEX CONCURRENTLY set the index's state in place, without
-#   a transaction id. Like any change it is written to the log, so there the log's position counts.
+# - Early releases of version 13 set the state of an index that is built CONCURRENTLY in place and
+#   without a transaction id. Like any change it is in the log, so there the log's position counts.
 _QUICK = """
 SELECT pg_catalog.concat_ws(
     ' ', pg_catalog.pg_current_snapshot(), d.oid, pg_catalog.pg_backend_pid(),
