@@ -17,8 +17,9 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pgdrift import cli as commands
 from pgdrift import metrics
-from pgdrift.settings import Settings
+from pgdrift.settings import Settings, duration_text
 
 DOCS = Path(__file__).parent
 
@@ -91,8 +92,7 @@ def cli() -> str:
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     for name, field in Settings.model_fields.items():
-        for path, model in _models(name, field.annotation):
-            yield path, model
+        yield from _models(name, field.annotation)
 
 
 def _models(path: str, annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -129,8 +129,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return f"`[{', '.join(map(str, value))}]`"
     if hasattr(value, "total_seconds"):
-        from pgdrift.settings import duration_text
-
         return f"`{duration_text(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -157,11 +155,9 @@ def _type(annotation: Any) -> str:
 
 
 def _help(words: list[str]) -> str:
-    from pgdrift.cli import main
-
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-        main([*words, "--help"])
+        commands.main([*words, "--help"])
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
 
 
@@ -174,14 +170,15 @@ PAGES = {
 
 def main() -> int:
     """Write the pages, or with --check say which are not current."""
-    os.environ.setdefault("COLUMNS", "90")
+    # Help is as wide as the terminal; the page is not.
+    os.environ["COLUMNS"] = "90"
     stale = [
         name
         for name, page in PAGES.items()
         if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != page()
     ]
     if "--check" in sys.argv:
-        print("\n".join(f"not current: docs/{name}" for name in stale) or "current")
+        sys.stdout.write("".join(f"not current: docs/{name}\n" for name in stale))
         return 1 if stale else 0
     for name in stale:
         (DOCS / name).write_text(PAGES[name](), encoding="utf-8")

@@ -144,7 +144,7 @@ class IgnoreSettings(Section):
 class CompareSettings(Section):
     """What counts as a difference."""
 
-    ignore: tuple[IgnoreSettings, ...] = ()
+    ignore: tuple[IgnoreSettings, ...] = Field((), description="differences that are right")
     column_order: bool = Field(default=False, description="is the order of columns a difference?")
 
 
@@ -153,15 +153,19 @@ class RouteSettings(Section):
 
     to: tuple[str, ...] = Field(min_length=1, description="names of channels")
     environment: str = Field("*", description="glob over environments")
-    severity: tuple[Severity, ...] = (Severity.WARNING, Severity.CRITICAL)
+    severity: tuple[Severity, ...] = Field(
+        (Severity.WARNING, Severity.CRITICAL), description="of the incident, as it is now"
+    )
     repeat: Duration | None = Field(None, description="tell an open incident again after this")
 
 
 class AlertSettings(Section):
     """Whom to tell."""
 
-    channels: dict[str, Channel] = Field(default_factory=dict)
-    routes: tuple[RouteSettings, ...] = ()
+    channels: dict[str, Channel] = Field(default_factory=dict, description="where to write")
+    routes: tuple[RouteSettings, ...] = Field(
+        (), description="an incident goes to the channels of every route that matches"
+    )
 
     @model_validator(mode="after")
     def _routes_lead_somewhere(self) -> AlertSettings:
@@ -185,7 +189,9 @@ class StoreSettings(Section):
 class LogSettings(Section):
     """How pgdrift logs, to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged at the least"
+    )
     format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: readable on a terminal, JSON elsewhere"
     )

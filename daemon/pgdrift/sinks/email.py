@@ -47,14 +47,18 @@ class EmailChannel(BaseModel):
     model_config = SETTINGS | {"populate_by_name": True}
 
     type: Literal["email"]
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int | None, Field(ge=1, le=65535)] = None
-    starttls: Literal["auto", "tls", "none"] = "auto"
-    username: str | None = None
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    from_address: Annotated[MailAddress, Field(alias="from")] = "pgdrift@localhost"
-    to: Annotated[list[MailAddress], Field(min_length=1)]
+    host: str = Field(min_length=1, description="the mail server")
+    port: int | None = Field(
+        None, ge=1, le=65535, description="else 465 with tls, 587 with a login, 25"
+    )
+    starttls: Literal["auto", "tls", "none"] = Field("auto", description="how to encrypt")
+    username: str | None = Field(None, description="for a login")
+    password: SecretStr | None = Field(None, description="for a login")
+    password_file: Path | None = Field(None, description="file with it, read at each mail")
+    from_address: MailAddress = Field(
+        "pgdrift@localhost", alias="from", description="the sender: an address, or Name <address>"
+    )
+    to: list[MailAddress] = Field(min_length=1, description="the recipients")
 
     @model_validator(mode="after")
     def _login(self) -> Self:

@@ -49,10 +49,12 @@ class SlackChannel(BaseModel):
     model_config = SETTINGS
 
     type: Literal["slack"]
-    token: SecretStr | None = None
-    token_file: Path | None = None
-    channel: Annotated[str, Field(min_length=1)]
-    base_url: Annotated[str, AfterValidator(_base_url)] = "https://slack.com/api/"
+    token: SecretStr | None = Field(None, description="bot token, xoxb-…")
+    token_file: Path | None = Field(None, description="file with the token, read at each message")
+    channel: str = Field(min_length=1, description="a name, #db-oncall, or the channel's id")
+    base_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        "https://slack.com/api/", description="another address only for a proxy or a test"
+    )
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:

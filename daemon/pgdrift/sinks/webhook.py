@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import AfterValidator, BaseModel, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
 from pgdrift.core.incident import Delivery
 from pgdrift.core.render import one_line
@@ -37,8 +37,10 @@ class SlackWebhookChannel(BaseModel):
     model_config = SETTINGS
 
     type: Literal["slack_webhook"]
-    url: Annotated[SecretStr | None, AfterValidator(_http_url)] = None
-    url_file: Path | None = None
+    url: Annotated[SecretStr | None, AfterValidator(_http_url)] = Field(
+        None, description="the webhook's whole address"
+    )
+    url_file: Path | None = Field(None, description="file with it, read at each message")
 
     @model_validator(mode="after")
     def _one_url(self) -> Self:
