@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from pgdrift.cli import exits, sides
-from pgdrift.cli.glance import glance, glance_at
 from pgdrift.cli.options import Config, Format, FormatOption
 from pgdrift.core import render, report, snapshot_file
 from pgdrift.core.compare import Comparison, compare
@@ -101,6 +100,8 @@ async def _diff(a: str, b: str, config: Path | None, options: Options) -> Compar
 
 
 async def _check(databases: Sequence[str], config: Path | None) -> Sequence[Standing]:
+    from pgdrift.cli.glance import glance, glance_at
+
     for word in databases:
         if not sides.is_dsn(word):
             msg = f"{word!r} is no connection URL"

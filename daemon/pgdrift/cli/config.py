@@ -9,7 +9,6 @@ import yaml
 
 from pgdrift.cli import exits, sides
 from pgdrift.cli.options import Config
-from pgdrift.settings import Settings
 
 config = typer.Typer(help="The configuration.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,5 +36,7 @@ def show(config: Config = None) -> int:
 @config.command()
 def schema() -> int:
     """Print the JSON Schema of the configuration, for editors and for CI."""
+    from pgdrift.settings import Settings
+
     typer.echo(json.dumps(Settings.model_json_schema(by_alias=True), indent=2))
     return exits.IN_SYNC

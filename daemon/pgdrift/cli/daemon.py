@@ -7,11 +7,10 @@ import getpass
 import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgdrift import app
 from pgdrift.cli import exits, sides
 from pgdrift.cli.compare import standings_text
 from pgdrift.cli.options import Config, Format, FormatOption
@@ -19,16 +18,19 @@ from pgdrift.core.look import remembered
 from pgdrift.core.model import Standing, SyncPoint
 from pgdrift.errors import ConfigError
 from pgdrift.log import configure
-from pgdrift.settings import Settings
 from pgdrift.sources.reading import read_once
-from pgdrift.store import exists, open_store
+
+if TYPE_CHECKING:
+    from pgdrift.settings import Settings
 
 
 def serve(config: Config = None) -> int:
     """Watch all environments until SIGTERM or Ctrl-C; SIGHUP reads the configuration again."""
+    from pgdrift.app import serve as watch
+
     configure()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(app.serve(sides.config_path(config)))
+        runner.run(watch(sides.config_path(config)))
     return exits.IN_SYNC
 
 
@@ -86,17 +88,22 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _status(settings: Settings) -> list[Standing]:
+    from pgdrift.app import watched
+    from pgdrift.store import exists, open_store
+
     if not exists(settings.store.url):
         msg = f"there is no store at {settings.store.url}: the daemon has not run here yet"
         raise ConfigError(msg, reason="usage", hint="start it with `pgdrift serve`")
     async with open_store(settings.store.url) as store:
         return [
-            remembered(app.watched(settings, name), await store.load(name))
+            remembered(watched(settings, name), await store.load(name))
             for name in settings.environments
         ]
 
 
 async def _sync(settings: Settings, name: str, reason: str, actor: str) -> tuple[SyncPoint, int]:
+    from pgdrift.store import open_store
+
     if name not in settings.environments:
         known = ", ".join(settings.environments) or "none"
         msg = f"there is no environment {name!r}"

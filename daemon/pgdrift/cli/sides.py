@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgdrift.core import snapshot_file
 from pgdrift.core.model import Snapshot
 from pgdrift.errors import ConfigError
-from pgdrift.settings import Settings, load
 from pgdrift.sources.connection import describe
 from pgdrift.sources.reading import read_once
+
+if TYPE_CHECKING:
+    from pgdrift.settings import Settings
 
 _KEY_VALUE = re.compile(r"\s*(host|hostaddr|port|dbname|user|service)\s*=")
 _DEFAULT = Path("pgdrift.yaml")
@@ -23,6 +26,8 @@ def config_path(config: Path | None) -> Path | None:
 
 def settings(config: Path | None) -> Settings:
     """Return the checked settings. Raises ConfigError."""
+    from pgdrift.settings import load
+
     return load(config_path(config))
 
 
