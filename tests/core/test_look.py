@@ -10,7 +10,7 @@ import pytest
 from pgdrift.core.book import Book
 from pgdrift.core.incident import Reason
 from pgdrift.core.judge import Ignore, Policy
-from pgdrift.core.look import Conclusion, Watched, remembered, seen
+from pgdrift.core.look import Conclusion, Upstream, Watched, remembered, seen
 from pgdrift.core.model import (
     REACH,
     SYNC,
@@ -25,6 +25,7 @@ from pgdrift.core.model import (
     Snapshot,
 )
 from pgdrift.core.normalise import Options
+from pgdrift.core.render import headline
 from pgdrift.core.route import Route
 from tests.core.build import KINDS, NOW, column, policy, snap, table, table_id
 from tests.core.environment import Environment
@@ -33,6 +34,8 @@ BASE = snap(table(), column("id"))
 BY_HAND = snap(table(), column("id"), column("tmp"))
 TMP = "column:public.orders.tmp"
 HOURLY = Route(["chat"], repeat=timedelta(hours=1))
+NO_POLICY = KINDS - {"policy"}
+WHY = {"policy": "permission denied for table pg_policy"}
 TO_CHAT = Watched("production", routes=[Route(["chat"])])
 
 
@@ -549,3 +552,127 @@ def test_sync_is_the_name_of_the_own_yardstick() -> None:
     assert production.last
     assert [a.yardstick for a in production.last.standing.against] == [SYNC, "staging"]
     assert isinstance(production.book.snapshot, Snapshot)
+
+
+# What could not be read, and what is no longer asked
+
+
+def test_a_kind_that_can_no_longer_be_read_resolves_nothing() -> None:
+    production = Environment(TO_CHAT)
+    production.look(snap(table(), policy("p")))
+    production.look(snap(table()))
+    assert production.keys() == ["policy:public.orders.p"]
+    production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
+    assert production.reasons() == ["opened"]
+    assert production.keys() == ["policy:public.orders.p"]
+
+
+def test_an_environment_of_which_a_kind_could_not_be_read_is_not_clean() -> None:
+    production = Environment(TO_CHAT)
+    production.look(snap(table(), policy("p")))
+    found = production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
+    assert found.standing.outcome is Outcome.UNKNOWN
+    assert "policy" in found.standing.reason
+
+
+def test_an_upstream_of_which_a_kind_could_not_be_read_resolves_nothing() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream = snap(table(), policy("p"))
+    production.look(snap(table(), policy("p")))
+    production.look(snap(table()))
+    production.upstream = snap(table(), kinds=NO_POLICY, unread=WHY)
+    production.look(snap(table()))
+    assert production.reasons("staging") == ["opened"]
+    assert production.against("staging").outcome is not Outcome.IN_SYNC
+
+
+def test_what_the_sync_point_never_held_is_counted_as_not_compared() -> None:
+    # A right is granted, or a new version reads more: nobody compares it until the next sync.
+    production = Environment(TO_CHAT)
+    production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
+    found = production.look(snap(table(), policy("p"), policy("q")))
+    assert found.standing.not_compared == {"policy": 2}
+
+
+def test_what_the_upstream_could_not_read_is_counted_as_not_compared() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream = snap(table(), kinds=NO_POLICY)
+    found = production.look(snap(table(), policy("p")))
+    assert found.standing.not_compared == {"policy": 1}
+
+
+def test_an_incident_against_what_is_no_longer_followed_comes_to_an_end() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream = BASE
+    production.look(BASE)
+    production.look(BY_HAND)
+    assert len(production.open("staging")) == 1
+    production.watched = replace(production.watched, follows=None)
+    production.look(BY_HAND)
+    assert production.open("staging") == []
+    assert production.reasons("staging") == ["opened", "resolved"]
+
+
+def test_so_it_does_when_another_upstream_is_followed() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream = BASE
+    production.look(BASE)
+    production.look(BY_HAND)
+    production.watched = replace(production.watched, follows="development")
+    production.look(BY_HAND)
+    assert production.open("staging") == []
+
+
+def test_a_migration_launders_no_attribute_that_was_changed_by_hand() -> None:
+    production = Environment(TO_CHAT)
+    production.look(snap(table(owner="app", rls=True)))
+    production.look(snap(table(owner="app", rls=False)))  # by hand
+    production.look(snap(table(owner="root", rls=False)), migrated="V2")
+    (finding,) = production.against().findings
+    assert finding.change.attributes == {"rls": (True, False)}
+
+
+def test_a_migration_does_not_bless_an_object_that_was_made_by_hand() -> None:
+    production = Environment(TO_CHAT)
+    production.look(snap())
+    production.look(snap(table(owner="app")))  # by hand
+    production.look(snap(table(owner="root")), migrated="V2")
+    assert production.keys() == ["table:public.orders"]
+
+
+def test_an_explained_drop_of_a_table_ends_the_drift_of_its_parts() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BY_HAND)
+    production.look(BASE)  # somebody drops the column
+    assert production.keys() == ["column:public.orders.tmp"]
+    production.look(snap(), migrated="V2")
+    assert production.keys() == []
+    assert production.reasons() == ["opened", "resolved"]
+
+
+def test_beside_what_could_not_be_read_drift_is_drift() -> None:
+    production = Environment(TO_CHAT)
+    production.look(snap(table(), policy("p")))
+    production.look(snap(table()))
+    production.look(snap(table(), column("tmp"), kinds=NO_POLICY, unread=WHY))
+    assert production.against().outcome is Outcome.DRIFTED
+    assert set(production.keys()) == {TMP, "policy:public.orders.p"}
+    production.look(snap(table(), policy("p")))
+    assert production.reasons() == ["opened", "changed", "resolved"]
+
+
+def test_the_end_of_an_incident_that_is_no_longer_asked_for_is_said_as_it_is() -> None:
+    production = following()
+    production.look(BY_HAND)
+    production.watched = replace(production.watched, follows=None)
+    production.look(BY_HAND)
+    notice, to = production.told[-1]
+    assert headline(notice) == "production no longer follows staging"
+    assert to == ("chat",)
+
+
+def test_what_one_side_alone_read_is_counted_beside_what_no_reader_covers() -> None:
+    reading = Reading(snap(table(), policy("p")), "g", not_compared={"cast": 1, "policy": 5})
+    upstream = Upstream("staging", snap(table(), kinds=NO_POLICY))
+    found = seen(Watched("p", "staging"), Book("p"), reading, upstream, NOW)
+    assert found.standing.not_compared == {"cast": 1, "policy": 5}

@@ -36,10 +36,15 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
         *_one_sided(old, new, ChangeType.REMOVED),
         *_one_sided(new, old, ChangeType.ADDED),
     ]
-    return Comparison(
-        tuple(sorted(changes, key=lambda c: c.id)),
-        _count(o for side in (before, after) for o in side.objects if o.kind not in kinds),
-    )
+    return Comparison(tuple(sorted(changes, key=lambda c: c.id)), not_compared(before, after))
+
+
+def not_compared(before: Snapshot, after: Snapshot) -> Mapping[str, int]:
+    """Return by kind how many objects of two snapshots only one of them read."""
+    if before.kinds == after.kinds:
+        return {}
+    kinds = before.kinds & after.kinds
+    return _count(i for side in (before, after) for i in side.objects if i.kind not in kinds)
 
 
 def differences(before: Object, after: Object) -> Pairs:

@@ -96,8 +96,9 @@ class Delivery:
 class Verdict:
     """What one look found of one environment against one yardstick.
 
-    `detail` says why the outcome is unknown. Against `reach`, drifted means that the environment
-    cannot be looked at, with `severity`; against all else the findings say how grave it is.
+    `detail` says why the outcome is unknown, or why there is nothing left to compare. Against
+    `reach`, drifted means that the environment cannot be looked at, with `severity`; against all
+    else the findings say how grave it is.
     """
 
     environment: str
@@ -119,7 +120,7 @@ def step(
     if verdict.outcome is Outcome.UNKNOWN:
         return incident, None
     if verdict.outcome is Outcome.IN_SYNC:
-        return (None, None) if incident is None else _resolve(incident, now)
+        return (None, None) if incident is None else _resolve(incident, verdict, now)
     if incident is None:
         return _open(verdict, now)
     return _go_on(incident, verdict, now, repeat)
@@ -155,11 +156,12 @@ def _open(verdict: Verdict, now: datetime) -> tuple[Incident, Notice]:
     return incident, Notice(incident, Reason.OPENED, now, new=_keys(verdict.findings))
 
 
-def _resolve(incident: Incident, now: datetime) -> tuple[Incident, Notice]:
+def _resolve(incident: Incident, verdict: Verdict, now: datetime) -> tuple[Incident, Notice]:
     resolved = replace(
         incident,
         state=State.RESOLVED,
         findings=(),
+        detail=verdict.detail or incident.detail,
         changed_at=now,
         told_at=now,
         resolved_at=now,

@@ -13,7 +13,7 @@ from datetime import datetime
 from pgdrift.core import incident as incidents
 from pgdrift.core import route
 from pgdrift.core.book import Book, Step
-from pgdrift.core.compare import compare
+from pgdrift.core.compare import compare, not_compared
 from pgdrift.core.history import Explanation, applied, explain, missing
 from pgdrift.core.incident import Incident, Notice, Reason, Verdict
 from pgdrift.core.judge import Policy, judge
@@ -23,10 +23,12 @@ from pgdrift.core.model import (
     Against,
     Agreed,
     Change,
+    ChangeType,
     Direction,
     Event,
     Finding,
     History,
+    Object,
     ObjectId,
     Origin,
     Outcome,
@@ -87,7 +89,8 @@ def seen(
     agreed, others = _against_upstream(watched, book, reading, upstream, why, now)
     against = (own, *others)
     outcome, reason = _overall(against)
-    told = _tell(watched, book, [*_verdicts(watched, against), _reach(watched, "")], now)
+    verdicts = (*_verdicts(watched, against), *_retired(watched, book), _reach(watched, ""))
+    told = _tell(watched, book, verdicts, now)
     ledger = reading.ledger
     step = Step(
         environment=watched.name,
@@ -115,7 +118,8 @@ def seen(
         based_on=book.sync_point.id if book.sync_point else None,
     )
     standing = _standing(watched, book, step, reading, outcome, against)
-    return Conclusion(step, standing, _count(why.values()))
+    aside = _not_compared(reading, expected, upstream.snapshot if upstream else None)
+    return Conclusion(step, replace(standing, not_compared=aside), _count(why.values()))
 
 
 def unseen(watched: Watched, book: Book, reason: str, now: datetime) -> Conclusion:
@@ -194,12 +198,30 @@ def _expected(
     if not explained:
         return book.expected
     objects = dict(book.expected.objects)
-    for i in (i for c in explained for i in (c.id, *c.contains)):
-        if (found := reading.snapshot.objects.get(i)) is None:
-            objects.pop(i, None)
-        else:
-            objects[i] = found
+    for change in explained:
+        if change.change is ChangeType.CHANGED:
+            _touch(objects, change, reading.snapshot.objects[change.id])
+        elif change.change is ChangeType.ADDED:
+            objects |= {i: reading.snapshot.objects[i] for i in (change.id, *change.contains)}
+    removed = (c for c in explained if c.change is ChangeType.REMOVED)
+    _drop(objects, {i for c in removed for i in (c.id, *c.contains)})
     return replace(book.expected, objects=objects)
+
+
+def _touch(objects: dict[ObjectId, Object], change: Change, found: Object) -> None:
+    """Move what the change touched; what was changed by hand beside it stays unexpected."""
+    if (old := objects.get(change.id)) is not None:
+        moved = {name: after for name, (_, after) in change.attributes.items()}
+        attributes = {**found.attributes, **old.attributes, **moved}
+        objects[change.id] = replace(found, attributes=attributes)
+
+
+def _drop(objects: dict[ObjectId, Object], gone: set[ObjectId]) -> None:
+    """Take out the objects and all that cannot outlive them."""
+    while gone:
+        for i in gone:
+            objects.pop(i, None)
+        gone = {i for i, o in objects.items() if o.parent in gone}
 
 
 def _against_sync(
@@ -214,7 +236,7 @@ def _against_sync(
     changes = compare(normalise(expected, options), normalise(reading.snapshot, options)).changes
     before = _last_findings(book, SYNC)
     findings = judge(changes, lambda _: Direction.CHANGED, why, before, watched.policy, now)
-    return Against(SYNC, _outcome(findings), findings)
+    return _as_far_as_read(Against(SYNC, _outcome(findings), findings), before, reading.snapshot)
 
 
 def _against_upstream(
@@ -238,12 +260,13 @@ def _against_upstream(
     agreed = book.agreed if book.agreed_with == upstream.name else None
     known = agreed and replace(agreed, snapshot=normalise(agreed.snapshot, watched.options))
     moved = directions(here, there, known)
+    before = _last_findings(book, upstream.name)
     ours = {i: e for i, e in why.items() if moved.get(i) is not Direction.BEHIND}
     findings = judge(
         compare(there, here).changes,
         lambda i: moved.get(i, Direction.UNKNOWN),
         ours,
-        _last_findings(book, upstream.name),
+        before,
         watched.policy,
         now,
     )
@@ -253,12 +276,45 @@ def _against_upstream(
         findings,
         migrations_missing=missing(reading.histories, upstream.histories),
     )
+    standing = _as_far_as_read(standing, before, reading.snapshot, upstream.snapshot)
     return agree(reading.snapshot, upstream.snapshot, moved.keys(), agreed), (standing,)
+
+
+def _as_far_as_read(against: Against, before: Mapping[str, Finding], *sides: Snapshot) -> Against:
+    """Return the standing with what could not be read: it keeps its findings and is not clean."""
+    unread = {kind: why for side in sides for kind, why in side.unread.items()}
+    if not unread:
+        return against
+    kept = tuple(f for f in before.values() if f.change.id.kind in unread)
+    reason = "; ".join(f"{kind} not read: {why}" for kind, why in sorted(unread.items()))
+    return replace(
+        against,
+        outcome=against.outcome if against.findings else Outcome.UNKNOWN,
+        findings=(*against.findings, *kept),
+        reason="" if against.findings else reason,
+    )
+
+
+def _not_compared(reading: Reading, *others: Snapshot | None) -> Mapping[str, int]:
+    """Return by kind how many objects no reader covers, or only one side has read."""
+    counts = dict(reading.not_compared)
+    for other in filter(None, others):
+        for kind, count in not_compared(reading.snapshot, other).items():
+            counts[kind] = max(count, counts.get(kind, 0))
+    return counts
 
 
 def _verdicts(watched: Watched, against: Iterable[Against]) -> Iterator[Verdict]:
     for a in against:
         yield Verdict(watched.name, a.yardstick, a.outcome, a.findings, a.reason)
+
+
+def _retired(watched: Watched, book: Book) -> Iterator[Verdict]:
+    """Give an end to incidents against what the environment followed once."""
+    for i in book.incidents:
+        if i.against not in {SYNC, REACH, watched.follows}:
+            detail = f"no longer follows {i.against}"
+            yield Verdict(watched.name, i.against, Outcome.IN_SYNC, detail=detail)
 
 
 def _reach(watched: Watched, reason: str) -> Verdict:
@@ -342,7 +398,6 @@ def _standing(
         objects=len(snapshot.objects) if snapshot else 0,
         sync_point=step.sync_point or book.sync_point,
         against=against,
-        not_compared=reading.not_compared if reading else {},
         notes=reading.notes if reading else (),
     )
 

@@ -191,6 +191,8 @@ def headline(notice: Notice) -> str:
     if incident.against == REACH:
         resolved = notice.reason is Reason.RESOLVED
         return f"{where} can be looked at again" if resolved else f"{where} cannot be looked at"
+    if notice.reason is Reason.RESOLVED and incident.detail:
+        return f"{where} {one_line(incident.detail)}"
     if notice.reason is Reason.RESOLVED:
         return f"{where} is in sync with {yardstick_words(incident)} again"
     return f"{where} {summary(incident)}"
