@@ -45,8 +45,8 @@ takes an environment, it reads the configuration named by `--config` or `PGDRIFT
 _DIFF_TAIL = """
 `--format json` prints one object: `findings`, each with `kind`, `name` (dotted, quoted as SQL
 would), `change` (`added` in B, `removed` from B, `changed`), `attributes` (name → [in A, in B])
-and `contains` (what came or went with it: a table speaks for its columns); and `not_compared`,
-how many objects of which kind only one side could read.
+and `contains` (what came or went with it: a table speaks for its columns); and `not_compared`:
+kind → [in A, in B], how many objects there are of kinds that are not compared.
 """
 
 _CONFIG_HEAD = """\

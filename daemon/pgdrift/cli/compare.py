@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from pgdrift.core.compare import Comparison, compare
 from pgdrift.core.model import Standing
 from pgdrift.core.normalise import Options, normalise
 from pgdrift.errors import ConfigError
+
+Pairs = Mapping[str, tuple[int, int]]
 
 
 def diff(
@@ -34,8 +37,9 @@ def diff(
     config: Config = None,
 ) -> int:
     """Compare two schemas. Exits 0 when equal, 1 on a difference, 2 when it could not look."""
-    comparison = asyncio.run(_diff(a, b, config, Options(column_order=column_order)))
-    typer.echo(_comparison(comparison, sides.title(a), sides.title(b), fmt))
+    options = Options(column_order=column_order)
+    comparison, not_compared = asyncio.run(_diff(a, b, config, options))
+    typer.echo(_comparison(comparison, not_compared, sides.title(a), sides.title(b), fmt))
     return exits.DRIFTED if comparison.changes else exits.IN_SYNC
 
 
@@ -47,7 +51,7 @@ def snapshot(
     config: Config = None,
 ) -> int:
     """Write a schema as a snapshot file: sorted, one attribute a line, made for git."""
-    text = snapshot_file.dump(asyncio.run(sides.read_side(side, config)))
+    text = snapshot_file.dump(asyncio.run(sides.read_side(side, config)).snapshot)
     if output is None:
         sys.stdout.write(text)
         return exits.IN_SYNC
@@ -88,7 +92,7 @@ def standings_text(standings: Sequence[Standing], fmt: Format) -> str:
     return "\n\n".join(map(to_text, standings))
 
 
-async def _diff(a: str, b: str, config: Path | None, options: Options) -> Comparison:
+async def _diff(a: str, b: str, config: Path | None, options: Options) -> tuple[Comparison, Pairs]:
     before, after = await asyncio.gather(
         sides.read_side(a, config), sides.read_side(b, config), return_exceptions=True
     )
@@ -96,7 +100,18 @@ async def _diff(a: str, b: str, config: Path | None, options: Options) -> Compar
         raise before
     if isinstance(after, BaseException):
         raise after
-    return compare(normalise(before, options), normalise(after, options))
+    comparison = compare(normalise(before.snapshot, options), normalise(after.snapshot, options))
+    return comparison, _not_compared(before, after)
+
+
+def _not_compared(before: sides.Side, after: sides.Side) -> Pairs:
+    """Return by kind how many objects each side has that the other could not be asked for."""
+    counts = [
+        Counter(o.kind for o in side.snapshot.objects if o.kind not in other.snapshot.kinds)
+        + Counter(side.not_compared)
+        for side, other in ((before, after), (after, before))
+    ]
+    return {kind: (counts[0][kind], counts[1][kind]) for kind in sorted(counts[0] | counts[1])}
 
 
 async def _check(databases: Sequence[str], config: Path | None) -> Sequence[Standing]:
@@ -117,17 +132,28 @@ async def _check(databases: Sequence[str], config: Path | None) -> Sequence[Stan
     return await glance(settings)
 
 
-def _comparison(comparison: Comparison, a: str, b: str, fmt: Format) -> str:
+def _comparison(comparison: Comparison, not_compared: Pairs, a: str, b: str, fmt: Format) -> str:
     if fmt is Format.JSON:
-        findings = [render.change_json(c) for c in comparison.changes]
-        answer = {"findings": findings, "not_compared": dict(comparison.not_compared)}
+        answer = {
+            "findings": [render.change_json(c) for c in comparison.changes],
+            "not_compared": {kind: list(counts) for kind, counts in not_compared.items()},
+        }
         return json.dumps(answer, indent=2, ensure_ascii=False)
-    if not comparison.changes:
-        return f"{render.one_line(a)} and {render.one_line(b)} are equal"
+    markdown = fmt is Format.MARKDOWN
+    name = render.code if markdown else render.one_line
+    to_text = render.change_markdown if markdown else render.change_text
     count = len(comparison.changes)
-    head = f"{count} {'difference' if count == 1 else 'differences'}"
-    if fmt is Format.MARKDOWN:
-        items = "\n".join(map(render.change_markdown, comparison.changes))
-        return f"**{head}** from {render.code(a)} to {render.code(b)}\n\n{items}"
-    items = "\n".join(map(render.change_text, comparison.changes))
-    return f"{items}\n\n{head} from {render.one_line(a)} to {render.one_line(b)}"
+    head = f"{count} {'difference' if count == 1 else 'differences'} from {name(a)} to {name(b)}"
+    if not count:
+        head = f"{name(a)} and {name(b)} are equal"
+    if not_compared:
+        head += f"\nnot compared: {_counts(not_compared)}"
+    items = "\n".join(map(to_text, comparison.changes))
+    parts = [head, items] if markdown else [items, head]
+    return "\n\n".join(p for p in parts if p)
+
+
+def _counts(not_compared: Pairs) -> str:
+    return ", ".join(
+        f"{kind.replace('_', ' ')} ({a} in A, {b} in B)" for kind, (a, b) in not_compared.items()
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdrift.core import snapshot_file
-from pgdrift.core.model import Snapshot
+from pgdrift.core.model import Reading, Snapshot
 from pgdrift.errors import ConfigError
 from pgdrift.sources.connection import describe
 from pgdrift.sources.reading import read_once
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 
 _KEY_VALUE = re.compile(r"\s*(host|hostaddr|port|dbname|user|service)\s*=")
 _DEFAULT = Path("pgdrift.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison; `not_compared` counts its objects of kinds that are not read."""
+
+    snapshot: Snapshot
+    not_compared: Mapping[str, int] = field(default_factory=dict)
 
 
 def config_path(config: Path | None) -> Path | None:
@@ -41,22 +51,26 @@ def title(side: str) -> str:
     return describe(side) if is_dsn(side) else side
 
 
-async def read_side(side: str, config: Path | None) -> Snapshot:
-    """Return the snapshot that a word names.
+async def read_side(side: str, config: Path | None) -> Side:
+    """Return what a word names.
 
     Raises ConfigError when it names nothing, SourceError when a server cannot be asked.
     """
     if is_dsn(side):
-        return (await read_once(side)).snapshot
+        return _of(await read_once(side))
     if _is_file(side):
-        return read_file(Path(side))
+        return Side(read_file(Path(side)))
     known = settings(config).environments
     if side not in known:
         msg = f"{side!r} is no connection URL, no snapshot file, and no environment"
         names = f"environments: {', '.join(known)}" if known else "there is no configuration"
         hint = f"write postgresql://user@host/database; {names}"
         raise ConfigError(msg, reason="usage", hint=hint)
-    return (await read_once(known[side].read_dsn(), ledger=known[side].ledger)).snapshot
+    return _of(await read_once(known[side].read_dsn(), ledger=known[side].ledger))
+
+
+def _of(reading: Reading) -> Side:
+    return Side(reading.snapshot, reading.not_compared)
 
 
 def _is_file(side: str) -> bool:

@@ -82,7 +82,10 @@ def oldest(findings: Iterable[Finding]) -> datetime | None:
 def _text(standing: Standing) -> Iterator[str]:
     name = one_line(standing.environment)
     reason = f": {one_line(standing.reason)}" if standing.reason else ""
-    yield f"{name}: {_WORDS[standing.outcome]}{reason}"
+    if not standing.against and standing.outcome is Outcome.IN_SYNC:
+        yield f"{name}: {standing.objects} objects, and nothing to compare them with yet"
+    else:
+        yield f"{name}: {_WORDS[standing.outcome]}{reason}"
     for against in standing.against:
         yield f"  against {_yardstick(standing, against)}: {_state(against)}"
         for finding in against.findings:
