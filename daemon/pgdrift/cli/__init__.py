@@ -17,7 +17,7 @@ from pgdrift.cli.compare import check, diff, snapshot
 from pgdrift.cli.config import config
 from pgdrift.cli.daemon import demo, serve, status, sync
 from pgdrift.errors import ConfigError, PgdriftError
-from pgdrift.log import redact
+from pgdrift.log import configure, redact
 
 app = typer.Typer(
     name="pgdrift",
@@ -49,6 +49,8 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 in sync, 1 drift, 2 unknown, 3 wrong usage."""
+    # Standard output is for answers alone; `serve` sets the level of its log itself.
+    configure("warning")
     try:
         code = app(args=argv, prog_name="pgdrift", standalone_mode=False)
     except ConfigError as error:
