@@ -84,13 +84,17 @@ def test_waiting_for_promotion_is_normal_until_it_is_late(
     cls: ChangeClass, protected: bool
 ) -> None:
     assert severity(cls, Direction.BEHIND, protected=protected) is INFO
-    assert severity(cls, Direction.BEHIND, protected=protected, late=True) is WARNING
+    grave = protected and cls is ChangeClass.SECURITY
+    late = severity(cls, Direction.BEHIND, protected=protected, late=True)
+    assert late is (CRITICAL if grave else WARNING)
 
 
 @pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("cls", LOUD)
 def test_where_nobody_knows_who_moved_it_is_a_warning(cls: ChangeClass, protected: bool) -> None:
-    assert severity(cls, Direction.UNKNOWN, protected=protected) is WARNING
+    """But for security where it is protected, which has a severity of its own."""
+    grave = protected and cls is ChangeClass.SECURITY
+    assert severity(cls, Direction.UNKNOWN, protected=protected) is (CRITICAL if grave else WARNING)
 
 
 @pytest.mark.parametrize("protected", [False, True])

@@ -14,6 +14,7 @@ from pgdrift.core.look import Conclusion, Upstream, Watched, remembered, seen
 from pgdrift.core.model import (
     REACH,
     SYNC,
+    ChangeType,
     Direction,
     Ledger,
     LedgerEntry,
@@ -106,7 +107,7 @@ def test_an_unexplained_change_is_drift() -> None:
     assert found.standing.outcome is Outcome.DRIFTED
     assert found.changed == {Origin.UNTRACKED: 1}
     assert production.reasons() == ["opened"]
-    assert [v for v, _ in production.events()] == ["changed", "told"]
+    assert [v for v, _ in production.events()] == ["changed", "opened"]
 
 
 def test_drift_is_told_once_while_it_lasts() -> None:
@@ -415,7 +416,7 @@ def test_a_failed_look_is_in_the_timeline_once() -> None:
     production = Environment()
     production.look(BASE)
     verbs = [[e.verb for e in production.fail().step.events] for _ in range(3)]
-    assert verbs == [["unknown", "told"], [], []]
+    assert verbs == [["unknown", "opened"], [], []]
 
 
 def test_a_failed_look_resolves_nothing_and_hides_nothing() -> None:
@@ -586,12 +587,34 @@ def test_an_upstream_of_which_a_kind_could_not_be_read_resolves_nothing() -> Non
     assert production.against("staging").outcome is not Outcome.IN_SYNC
 
 
-def test_what_the_sync_point_never_held_is_counted_as_not_compared() -> None:
-    # A right is granted, or a new version reads more: nobody compares it until the next sync.
+def test_what_the_sync_point_never_held_is_a_first_sight_and_then_watched() -> None:
+    # A right is granted, or a new version reads more.
     production = Environment(TO_CHAT)
     production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
     found = production.look(snap(table(), policy("p"), policy("q")))
-    assert found.standing.not_compared == {"policy": 2}
+    assert not found.standing.not_compared
+    assert production.against().outcome is Outcome.IN_SYNC
+    production.look(snap(table(), policy("p")))
+    assert [f.change.change for f in production.against().findings] == [ChangeType.REMOVED]
+
+
+def test_being_seen_again_is_in_the_timeline() -> None:
+    production = Environment()
+    production.look(BASE)
+    production.fail()
+    found = production.look(BASE)
+    assert [e.verb for e in found.step.events] == ["seen_again", "resolved"]
+
+
+def test_the_lag_is_counted_from_when_it_fell_behind() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream = snap(table(owner="a"))
+    production.look(snap(table(owner="a")))
+    production.look(snap(table(owner="b")))  # a hotfix: ahead
+    production.upstream = snap(table(owner="c"))
+    production.look(snap(table(owner="a")), days=3)  # taken back; the upstream moved just now
+    (finding,) = production.against("staging").findings
+    assert (finding.direction, finding.late) == (Direction.BEHIND, False)
 
 
 def test_what_the_upstream_could_not_read_is_counted_as_not_compared() -> None:

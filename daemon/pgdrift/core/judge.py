@@ -75,12 +75,17 @@ def judge(
 def severity(
     cls: ChangeClass, direction: Direction, *, protected: bool, late: bool = False
 ) -> Severity:
-    """Return how loudly a change is told: waiting for promotion is normal, a hotfix is not."""
-    if direction is Direction.BEHIND:
-        return Severity.WARNING if late else Severity.INFO
-    if cls is ChangeClass.COSMETIC:
+    """Return how loudly a change is told: waiting for promotion is normal, a hotfix is not.
+
+    In a protected environment security is critical also where it is only late, or where nobody
+    can tell who moved.
+    """
+    if direction is Direction.BEHIND and not late:
         return Severity.INFO
-    if protected and direction is not Direction.UNKNOWN:
+    if cls is ChangeClass.COSMETIC:
+        return Severity.WARNING if late else Severity.INFO
+    moved_here = direction not in (Direction.BEHIND, Direction.UNKNOWN)
+    if protected and (moved_here or cls is ChangeClass.SECURITY):
         return Severity.CRITICAL
     return Severity.WARNING
 
@@ -104,7 +109,9 @@ def _finding(
     now: datetime,
 ) -> Finding:
     lasts = before is not None and before.change == change
-    first_seen = before.first_seen if before else now
+    # The lag counts from when it fell behind, not from when it was ahead.
+    fell_behind = before and direction is Direction.BEHIND and before.direction != direction
+    first_seen = before.first_seen if before and not fell_behind else now
     late = direction is Direction.BEHIND and now - first_seen >= policy.promotion_lag
     cls = class_of(change, policy.classes)
     finding = Finding(

@@ -14,6 +14,7 @@ from pgdrift.core import incident as incidents
 from pgdrift.core import route
 from pgdrift.core.book import Book, Step
 from pgdrift.core.compare import compare, not_compared
+from pgdrift.core.expected import adopt, move_on
 from pgdrift.core.history import Explanation, applied, explain, missing
 from pgdrift.core.incident import Incident, Notice, Reason, Verdict
 from pgdrift.core.judge import Policy, judge
@@ -23,12 +24,10 @@ from pgdrift.core.model import (
     Against,
     Agreed,
     Change,
-    ChangeType,
     Direction,
     Event,
     Finding,
     History,
-    Object,
     ObjectId,
     Origin,
     Outcome,
@@ -113,6 +112,7 @@ def seen(
         events=(
             *_changed_events(watched.name, window, why, now),
             *_first_event(watched.name, sync_point, reading, now),
+            *_again_event(watched.name, book, now),
             *told.events,
         ),
         based_on=book.sync_point.id if book.sync_point else None,
@@ -191,37 +191,10 @@ def _expected(
     window: tuple[Change, ...],
     why: Mapping[ObjectId, Explanation],
 ) -> Snapshot:
-    """Return the expected content, moved on by explained changes and by nothing else."""
     if book.expected is None:
         return reading.snapshot
     explained = [c for c in window if why[c.id].origin in watched.explained_by]
-    if not explained:
-        return book.expected
-    objects = dict(book.expected.objects)
-    for change in explained:
-        if change.change is ChangeType.CHANGED:
-            _touch(objects, change, reading.snapshot.objects[change.id])
-        elif change.change is ChangeType.ADDED:
-            objects |= {i: reading.snapshot.objects[i] for i in (change.id, *change.contains)}
-    removed = (c for c in explained if c.change is ChangeType.REMOVED)
-    _drop(objects, {i for c in removed for i in (c.id, *c.contains)})
-    return replace(book.expected, objects=objects)
-
-
-def _touch(objects: dict[ObjectId, Object], change: Change, found: Object) -> None:
-    """Move what the change touched; what was changed by hand beside it stays unexpected."""
-    if (old := objects.get(change.id)) is not None:
-        moved = {name: after for name, (_, after) in change.attributes.items()}
-        attributes = {**found.attributes, **old.attributes, **moved}
-        objects[change.id] = replace(found, attributes=attributes)
-
-
-def _drop(objects: dict[ObjectId, Object], gone: set[ObjectId]) -> None:
-    """Take out the objects and all that cannot outlive them."""
-    while gone:
-        for i in gone:
-            objects.pop(i, None)
-        gone = {i for i, o in objects.items() if o.parent in gone}
+    return move_on(adopt(book.expected, reading.snapshot), explained, reading.snapshot)
 
 
 def _against_sync(
@@ -350,7 +323,7 @@ def _tell(watched: Watched, book: Book, verdicts: Iterable[Verdict], now: dateti
 
 
 def _told_event(notice: Notice) -> Event:
-    verb = "resolved" if notice.reason is Reason.RESOLVED else "told"
+    verb = {Reason.OPENED: "opened", Reason.RESOLVED: "resolved"}.get(notice.reason, "told")
     environment = notice.incident.environment
     return Event(environment, notice.at, verb, f"{notice.reason.value}: {headline(notice)}")
 
@@ -375,6 +348,12 @@ def _first_event(
         count = len(reading.snapshot.objects)
         text = f"first look, {count} objects: taken as the sync point"
         yield Event(environment, now, "looked_first", text)
+
+
+def _again_event(environment: str, book: Book, now: datetime) -> Iterator[Event]:
+    if book.failures:
+        tries = f"{book.failures} look{'' if book.failures == 1 else 's'}"
+        yield Event(environment, now, "seen_again", f"can be looked at again, after {tries} failed")
 
 
 def _standing(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pgdrift.core.digest import content_digest, root_digest
 from pgdrift.core.names import dotted
@@ -89,13 +89,14 @@ class Confidence(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectId:
+class ObjectId(NamedTuple):
     """Identity of anything in a schema: its kind, its path of names, a routine's arguments.
 
     `args` holds the identity arguments with their parentheses, as `(integer, text)`, and is
     empty for everything that is not told apart by arguments.
     """
+
+    # A tuple: there are hundreds of thousands, and what is done with them is hashing and sorting.
 
     kind: str
     path: tuple[str, ...]
