@@ -154,7 +154,7 @@ def sorted_labels(text: str) -> str:
 
 
 def test_it_ends_by_itself_after_the_time_it_was_given(start: Callable[..., Running]) -> None:
-    demo = start(exit_after=25)
+    demo = start(exit_after=40)
     assert demo.process.wait(timeout=60) == 0, demo.said
     assert "The story is complete" in demo.said
     assert demo.left_behind() == []
