@@ -97,7 +97,7 @@ def upstream_of(name: str, book: Book) -> Upstream:
         reason = f"{name} cannot be looked at: {book.reason}"
     elif book.snapshot is None:
         reason = f"{name} was not looked at yet"
-    return Upstream(name, book.snapshot, book.histories, reason)
+    return Upstream(name, book.snapshot, book.histories, reason, book.seen_at)
 
 
 def upstream_of_file(path: str) -> Upstream:
@@ -123,6 +123,7 @@ class Daemon:
     incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
     watches: list[Watch] = field(default_factory=list)
     looked: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
@@ -187,6 +188,7 @@ class Daemon:
             looked=self.metrics.looked,
             changed=self._changed,
             wake_sinks=self.deliverable.set,
+            wake_upstream=lambda: self._wake_upstream(name),
         )
         return Watch(watched(self.settings, name), timing, ports)
 
@@ -212,11 +214,18 @@ class Daemon:
         await self.store.save(step)
         if step.incidents:
             self.incidents[step.environment] = await self.store.incidents(step.environment)
-        if step.snapshot is not None:
-            # What moved here may be what another waits for.
-            for watch in self.watches:
-                if watch.watched.follows == step.environment:
-                    watch.wake.set()
+        for watch in self.watches:
+            # What moved here, or was looked at as it was, may be what another waits for.
+            name, follows = watch.watched.name, watch.watched.follows
+            if follows == step.environment and (step.snapshot or name in self.waiting):
+                self.waiting.discard(name)
+                watch.wake.set()
+
+    def _wake_upstream(self, name: str) -> None:
+        self.waiting.add(name)
+        for watch in self.watches:
+            if watch.watched.name == self.settings.environments[name].follows:
+                watch.wake.set()
 
     def _publish(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing

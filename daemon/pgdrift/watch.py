@@ -61,6 +61,7 @@ class Ports:
     read: a book → what one look reads; raises SourceError. load, save: the book and the step.
     upstream: what the environment follows, as last seen. publish: the standing, for metrics and
     page. looked, changed: what the metrics count. wake_sinks: there may be something to deliver.
+    wake_upstream: look at what it follows now, and wake this watch when that is done.
     """
 
     read: Callable[[Book], Awaitable[Reading]]
@@ -71,6 +72,7 @@ class Ports:
     looked: Callable[[str, Outcome, str, float], None]
     changed: Callable[[str, Mapping[Origin, int]], None]
     wake_sinks: Callable[[], None]
+    wake_upstream: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -108,6 +110,8 @@ class Watch:
         self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
         self.ports.changed(self.watched.name, conclusion.changed)
         self.ports.publish(standing)
+        if conclusion.waits:
+            self.ports.wake_upstream()
         if step.notices:
             self.ports.wake_sinks()
         _log(step, standing)
@@ -128,20 +132,23 @@ class Watch:
     async def _look(self) -> Conclusion:
         book = await self.ports.load(self.watched.name)
         try:
-            reading = await self._read(book)
+            began, reading = await self._read(book)
         except (SourceError, ConfigError) as error:
             # A connection URL that cannot be read now may be a secret that is being rotated.
             return unseen(self.watched, book, redact(str(error.args[0])), _now())
         upstream = await self.ports.upstream()
-        return seen(self.watched, book, reading, upstream, _now())
+        return seen(self.watched, book, reading, upstream, began)
 
-    async def _read(self, book: Book) -> Reading:
+    async def _read(self, book: Book) -> tuple[datetime, Reading]:
+        """Return what was read, and when that began."""
+
+        async def read() -> tuple[datetime, Reading]:
+            return _now(), await self.ports.read(book)
+
         limit = self.timing.timeout
         try:
             async with asyncio.timeout(limit):
-                return await retry_source(
-                    lambda: self.ports.read(book), within_seconds=min(10.0, limit / 3)
-                )
+                return await retry_source(read, within_seconds=min(10.0, limit / 3))
         except TimeoutError as error:
             message = f"one look took longer than {limit:g} s and was given up"
             hint = "raise `timeout` of the environment, or see what its server waits for"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pgdrift.core import incident as incidents
 from pgdrift.core import route
@@ -43,6 +43,8 @@ from pgdrift.core.threeway import agree, directions
 
 # A migration can touch thousands of objects; the timeline names the first of them.
 _EVENTS_PER_LOOK = 200
+# For how long what was read waits for a look at its upstream.
+_PATIENCE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +61,35 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """What an environment follows, as last seen; `reason` says why it cannot be compared with."""
+    """What an environment follows, as last seen; `reason` says why it cannot be compared with.
+
+    `seen_at` is when the last look at it began, UTC; None for what stands for the present.
+    """
 
     name: str
     snapshot: Snapshot | None
     histories: tuple[History, ...] = ()
     reason: str = ""
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What to keep, what to show, and how many objects changed since the last look by origin."""
+    """What to keep, what to show, and how many objects changed since the last look by origin.
+
+    `waits` says that the upstream is to be looked at before anything is said against it.
+    """
 
     step: Step
     standing: Standing
     changed: Mapping[Origin, int] = field(default_factory=dict)
+    waits: bool = False
 
 
 def seen(
     watched: Watched, book: Book, reading: Reading, upstream: Upstream | None, now: datetime
 ) -> Conclusion:
-    """Conclude from a look that could read everything it needed."""
+    """Conclude from a look that could read what it needed, and that began at `now`."""
     sync_point = _first_sync_point(book, now)
     window = _window(watched, book, reading)
     why = _explanations(book, reading, window)
@@ -119,7 +129,12 @@ def seen(
     )
     standing = _standing(watched, book, step, reading, outcome, against)
     aside = _not_compared(reading, expected, upstream.snapshot if upstream else None)
-    return Conclusion(step, replace(standing, not_compared=aside), _count(why.values()))
+    return Conclusion(
+        step,
+        replace(standing, not_compared=aside),
+        _count(why.values()),
+        waits=_waits(reading, upstream, now),
+    )
 
 
 def unseen(watched: Watched, book: Book, reason: str, now: datetime) -> Conclusion:
@@ -229,6 +244,10 @@ def _against_upstream(
         return book.agreed, (
             Against(upstream.name, Outcome.UNKNOWN, findings, reason=upstream.reason),
         )
+    if _waits(reading, upstream, now):
+        waiting = f"{upstream.name} was not looked at since the change here"
+        unknown = Against(upstream.name, Outcome.UNKNOWN, reason=waiting)
+        return book.agreed, (_last(book, upstream.name) or unknown,)
     here, there = (normalise(s, watched.options) for s in (reading.snapshot, upstream.snapshot))
     agreed = book.agreed if book.agreed_with == upstream.name else None
     known = agreed and replace(agreed, snapshot=normalise(agreed.snapshot, watched.options))
@@ -251,6 +270,19 @@ def _against_upstream(
     )
     standing = _as_far_as_read(standing, before, reading.snapshot, upstream.snapshot)
     return agree(reading.snapshot, upstream.snapshot, moved.keys(), agreed), (standing,)
+
+
+def _waits(reading: Reading, upstream: Upstream | None, now: datetime) -> bool:
+    """Tell whether the upstream may have moved unseen together with this environment.
+
+    A pipeline that migrates both within one interval is no hotfix here: what was read here waits
+    for a look at the upstream that began later.
+    """
+    if upstream is None or upstream.seen_at is None or upstream.reason:
+        return False
+    taken_at = reading.snapshot.taken_at
+    # A clock that was set back must not make it wait for long.
+    return upstream.seen_at < taken_at and abs(now - taken_at) < _PATIENCE
 
 
 def _as_far_as_read(against: Against, before: Mapping[str, Finding], *sides: Snapshot) -> Against:
