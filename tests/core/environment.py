@@ -57,6 +57,7 @@ class Environment:
     now: datetime = NOW
     upstream: Snapshot | None = None
     upstream_reason: str = ""
+    upstream_seen_at: datetime | None = None
     migrations: tuple[str, ...] = ()
     told: list[tuple[Notice, tuple[str, ...]]] = field(default_factory=list)
     last: Conclusion | None = None
@@ -108,7 +109,8 @@ class Environment:
     def _upstream(self) -> Upstream | None:
         if self.watched.follows is None:
             return None
-        return Upstream(self.watched.follows, self.upstream, (), self.upstream_reason)
+        name, reason = self.watched.follows, self.upstream_reason
+        return Upstream(name, self.upstream, (), reason, self.upstream_seen_at)
 
     def _keep(self, conclusion: Conclusion) -> Conclusion:
         self.book = keep(self.book, conclusion.step)

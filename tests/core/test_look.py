@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -699,3 +699,57 @@ def test_what_one_side_alone_read_is_counted_beside_what_no_reader_covers() -> N
     upstream = Upstream("staging", snap(table(), kinds=NO_POLICY))
     found = seen(Watched("p", "staging"), Book("p"), reading, upstream, NOW)
     assert found.standing.not_compared == {"cast": 1, "policy": 5}
+
+
+# Both migrated within one interval
+
+
+def _read_at(snapshot: Snapshot, at: datetime) -> Snapshot:
+    return replace(snapshot, taken_at=at)
+
+
+def test_what_changed_here_waits_for_a_later_look_at_the_upstream() -> None:
+    """A pipeline that migrates both is no hotfix: nothing is said until the upstream was seen."""
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    old, new = snap(table()), snap(table(), column("added"))
+    production.upstream, production.upstream_seen_at = old, production.now
+    production.look(_read_at(old, production.now))
+
+    changed_at = production.now + timedelta(hours=1)
+    found = production.look(_read_at(new, changed_at))
+    assert found.waits
+    assert production.against("staging").outcome is Outcome.IN_SYNC
+    assert production.reasons("staging") == []
+
+    production.upstream, production.upstream_seen_at = new, changed_at + timedelta(seconds=1)
+    found = production.look(_read_at(new, changed_at), seconds=2)
+    assert not found.waits
+    assert production.against("staging").outcome is Outcome.IN_SYNC
+    assert production.reasons("staging") == []
+
+
+def test_a_hotfix_is_told_once_the_upstream_was_seen_without_it() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    old, new = snap(table()), snap(table(), column("added"))
+    production.upstream, production.upstream_seen_at = old, production.now
+    production.look(_read_at(old, production.now))
+    changed_at = production.now + timedelta(hours=1)
+    production.look(_read_at(new, changed_at))
+    production.upstream_seen_at = changed_at + timedelta(seconds=1)
+    production.look(_read_at(new, changed_at), seconds=2)
+    assert production.reasons("staging") == ["opened"]
+    assert production.against("staging").findings[0].direction is Direction.AHEAD
+
+
+def test_a_first_look_that_waits_is_unknown_and_not_clean() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream, production.upstream_seen_at = snap(table()), production.now
+    production.look(_read_at(snap(table()), production.now + timedelta(minutes=1)), minutes=1)
+    assert production.against("staging").outcome is Outcome.UNKNOWN
+
+
+def test_a_clock_that_was_set_back_makes_nothing_wait_for_long() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream, production.upstream_seen_at = snap(table()), production.now
+    ahead = production.now + timedelta(days=1)
+    assert not production.look(_read_at(snap(table(), column("new")), ahead)).waits
