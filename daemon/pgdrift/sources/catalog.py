@@ -5,7 +5,10 @@ What a kind is, the rows of the table of kinds say; this file knows none of them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import asyncio
+import gc
+from collections.abc import Awaitable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +17,7 @@ import asyncpg
 
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
-from pgdrift.core.model import Object, ObjectId, Snapshot, Value
+from pgdrift.core.model import Object, ObjectId, Snapshot
 from pgdrift.sources import dependencies
 from pgdrift.sources.connection import Connection, reading, translated
 from pgdrift.sources.dependencies import Address
@@ -30,9 +33,9 @@ _NAMESPACE = 2615
 
 @dataclass(slots=True)
 class _Found:
-    """What was read so far: rows (id, attributes, own address, parent's), and who lives where."""
+    """What was read so far, and who lives at which address."""
 
-    rows: list[tuple[ObjectId, dict[str, Value], Address, Address]] = field(default_factory=list)
+    objects: dict[ObjectId, Object] = field(default_factory=dict)
     ids: dict[Address, ObjectId] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
@@ -62,21 +65,21 @@ async def read_catalog(
 
     A kind that the role may not read is named in `unread`. Raises SourceError.
     """
-    with translated(connection.where):
+    with translated(connection.where), _without_collector():
         row = await connection.fetchrow(
             "SELECT current_setting('server_version_num')::int, current_database()::text"
         )
         found = await _read_kinds(connection, kinds, row[0] // 10000, list(exclude_schemas))
-        objects = _settle(found)
         depends = await connection.fetch(dependencies.QUERY)
+        pairs = await asyncio.to_thread(dependencies.resolve, depends, found.ids, found.objects)
     return Snapshot(
-        objects=objects,
+        objects=found.objects,
         kinds=frozenset(found.kinds),
         server_version=row[0],
         taken_at=datetime.now(UTC),
         database=row[1],
         unread=found.unread,
-        dependencies=dependencies.resolve(depends, found.ids, objects),
+        dependencies=pairs,
     )
 
 
@@ -84,6 +87,8 @@ async def _read_kinds(
     connection: Connection, kinds: Sequence[Kind], major: int, excluded: list[str]
 ) -> _Found:
     found = _Found()
+    in_thread = asyncio.get_running_loop().run_in_executor
+    built: Awaitable[None] = asyncio.sleep(0)
     # One savepoint serves all: reading changes nothing that going back to it could undo.
     await connection.execute("SAVEPOINT kind")
     for kind in kinds:
@@ -93,41 +98,58 @@ async def _read_kinds(
             rows = await connection.fetch(query(kind, major), excluded)
         except asyncpg.InsufficientPrivilegeError as error:
             await connection.execute("ROLLBACK TO SAVEPOINT kind")
+            await built
+            built = asyncio.sleep(0)
             found.unread[kind.name] = str(error)
         else:
-            _add(found, kind, major, rows)
+            # While the server works on the next kind, we do on this one; but in their order.
+            await built
+            built = in_thread(None, _add, found, kind, major, rows)
+    await built
     await connection.execute("RELEASE SAVEPOINT kind")
     return found
 
 
 def _add(found: _Found, kind: Kind, major: int, rows: Sequence[Sequence[Any]]) -> None:
-    names = [a.name for a in kind.attributes_on(major)]
-    for row in rows:
-        values = tuple(row)
-        i = ObjectId(kind.name, tuple(values[0]), values[1])
-        attributes = dict(zip(names, values[8:], strict=True))
-        found.rows.append((i, attributes, values[2:5], values[5:8]))
-    found.kinds.add(kind.name)
-
-
-def _settle(found: _Found) -> dict[ObjectId, Object]:
-    """Return the objects with their parents; one whose parent was left out goes with it.
+    """Add the objects of one kind; one whose parent was left out goes with it.
 
     Where a kind could not be read, a missing parent says nothing: then what belongs to it is
     called unread as well, not gone. Parents come before children, as in the table of kinds.
     """
-    kept: dict[ObjectId, Object] = {}
-    for i, attributes, own, address in found.rows:
-        parent = found.ids.get(address)
-        known = parent is not None and parent.kind in found.kinds
+    names = [a.name for a in kind.attributes_on(major)]
+    objects: dict[ObjectId, Object] = {}
+    ids: dict[Address, ObjectId] = {}
+    for row in rows:
+        values = tuple(row)
+        own, address = values[2:5], values[5:8]
+        parent = found.ids.get(address) or ids.get(address)
         # A schema may belong to an extension, and hold objects that do not.
-        if known or address == _NOWHERE or address[0] == _NAMESPACE:
-            kept[i] = Object(i, attributes, parent if known else None, own[1])
-            if own != _NOWHERE:
-                found.ids[own] = i
-        elif found.unread and i.kind in found.kinds:
-            found.kinds.discard(i.kind)
-            found.unread[i.kind] = "what its objects belong to could not be read"
-    if not found.unread:
-        return kept
-    return {i: o for i, o in kept.items() if i.kind in found.kinds}
+        if parent is None and address != _NOWHERE and address[0] != _NAMESPACE:
+            if found.unread:
+                found.unread[kind.name] = "what its objects belong to could not be read"
+                return
+            continue
+        i = ObjectId(kind.name, tuple(values[0]), values[1])
+        objects[i] = o = Object(i, dict(zip(names, values[8:], strict=True)), parent, own[1])
+        o.digest  # noqa: B018 - kept with the object: sooner or later it is asked for, then in haste
+        if own != _NOWHERE:
+            ids[own] = i
+    found.objects |= objects
+    found.ids |= ids
+    found.kinds.add(kind.name)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the search for cycles from going through all that is made here, over and over.
+
+    It takes a third of the time, and there are none. Of readings at the same time the first to
+    begin switches it off, and on again at its end.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -30,17 +30,19 @@ def resolve(
 ) -> tuple[tuple[ObjectId, ObjectId], ...]:
     """Return the dependencies between objects of the snapshot, sorted, each once."""
     # By rank, not by name: comparing and hashing tens of thousands of names takes a second.
-    names = sorted(kept, key=lambda i: (i.kind, i.path, i.args))
+    names = sorted(kept)
     order = {i: rank for rank, i in enumerate(names)}
     ranks = {address: order[i] for address, i in ids.items() if i in order}
-    values = [tuple(row) for row in rows]
-    whole = {v[0:3]: v[3:6] for v in values if v[6]}
+    ends = [(v[0:3], v[3:6], v[6]) for v in map(tuple, rows)]
+    whole = {dependent: referenced for dependent, referenced, inner in ends if inner}
+    told = {
+        address: _told_as(address, ranks, whole)
+        for address in {address for end in ends for address in end[:2]}
+    }
     found = {
         (a, b)
-        for v in values
-        if (a := _told_as(v[0:3], ranks, whole)) is not None
-        and (b := _told_as(v[3:6], ranks, whole)) is not None
-        and a != b
+        for dependent, referenced, _ in ends
+        if (a := told[dependent]) is not None and (b := told[referenced]) is not None and a != b
     }
     return tuple((names[a], names[b]) for a, b in sorted(found))
 

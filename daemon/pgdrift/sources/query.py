@@ -31,8 +31,10 @@ def query(kind: Kind, major: int) -> str:
 
 def not_a_member(classid: str, objid: str) -> str:
     """Return the condition that an object belongs to no extension."""
+    # With refclassid, which an index begins with, all members are found at once.
     return (
         "NOT EXISTS (SELECT FROM pg_catalog.pg_depend m WHERE m.deptype = 'e'"
+        " AND m.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
         f" AND m.objsubid = 0 AND m.classid = {classid} AND m.objid = {objid})"
     )
 

@@ -30,6 +30,9 @@ _IDENTITY = f"""(SELECT o.refobjid, o.refobjsubid, s.relname::text AS name,
     WHERE o.classid = {CLASS} AND o.refclassid = {CLASS}
         AND o.refobjsubid > 0 AND o.deptype = 'i') q"""
 
+_DROPPED = """(SELECT attrelid, pg_catalog.array_agg(attnum) AS gaps
+    FROM pg_catalog.pg_attribute WHERE attisdropped GROUP BY attrelid) z"""
+
 _EXPRESSION = "pg_catalog.pg_get_expr(e.adbin, e.adrelid)"
 
 KIND = Kind(
@@ -41,7 +44,8 @@ KIND = Kind(
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
         LEFT JOIN pg_catalog.pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
-        LEFT JOIN {_IDENTITY} ON q.refobjid = a.attrelid AND q.refobjsubid = a.attnum"""
+        LEFT JOIN {_IDENTITY} ON q.refobjid = a.attrelid AND q.refobjsubid = a.attnum
+        LEFT JOIN {_DROPPED} ON z.attrelid = a.attrelid"""
     + comment_join(CLASS, "a.attrelid", "a.attnum"),
     where=f"""c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
         AND a.attnum > 0 AND NOT a.attisdropped AND {USER_SCHEMA}""",
@@ -95,7 +99,8 @@ KIND = Kind(
         # Dropped columns leave gaps in attnum, which a dump and restore closes.
         Attribute(
             "position",
-            "pg_catalog.row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum)",
+            "a.attnum - CASE WHEN z.gaps IS NULL THEN 0 ELSE"
+            " (SELECT count(*) FROM pg_catalog.unnest(z.gaps) g WHERE g < a.attnum) END",
             ChangeClass.COSMETIC,
         ),
         COMMENT,

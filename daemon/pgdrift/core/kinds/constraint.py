@@ -38,7 +38,7 @@ KIND = Kind(
         LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
         JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
         LEFT JOIN pg_catalog.pg_index x
-            ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
+            ON x.indexrelid = CASE WHEN k.contype IN ('p', 'u', 'x') THEN k.conindid END
         LEFT JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
         LEFT JOIN {_ENFORCED} ON g.tgconstraint = k.oid AND k.contype = 'f'"""
     + comment_join(CONSTRAINT, "k.oid"),
