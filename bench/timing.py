@@ -1,4 +1,4 @@
-"""Things to do in, times out: side by side, so that a machine that is busy is so for all of them."""
+"""Things to do in, times out: side by side, so that a busy machine is so for all of them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
     kinds = before.kinds & after.kinds
     if before.kinds == after.kinds and before.root == after.root:
         return Comparison(())
-    old, new = _of(before, kinds), _of(after, kinds)
+    old, new = _apart(before, after, kinds), _apart(after, before, kinds)
     changed = (
         Change(i, ChangeType.CHANGED, pairs)
         for i in old.keys() & new.keys()
@@ -65,8 +65,10 @@ def same(before: Object | None, after: Object | None) -> bool:
     return not differences(before, after)
 
 
-def _of(snapshot: Snapshot, kinds: frozenset[str]) -> Mapping[ObjectId, Object]:
-    return {i: o for i, o in snapshot.objects.items() if i.kind in kinds}
+def _apart(side: Snapshot, other: Snapshot, kinds: frozenset[str]) -> Mapping[ObjectId, Object]:
+    """Return the objects of one side that are not on the other just as they are."""
+    theirs = {o.digest for o in other.objects.values()}
+    return {i: o for i, o in side.objects.items() if o.digest not in theirs and i.kind in kinds}
 
 
 def _one_sided(
