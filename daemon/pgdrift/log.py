@@ -8,7 +8,10 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-_URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+]*://[^\s/@:]*:)[^\s@]*(?=@)", re.IGNORECASE)
+# A URL with a typo (`postgres//…`) holds the same password.
+_URL_PASSWORD = re.compile(
+    r"(?P<head>\b[a-z][a-z0-9+]*:?/{1,3}[^\s/@:]*:)[^\s@]*(?=@)", re.IGNORECASE
+)
 _KEY_PASSWORD = re.compile(
     r"""(?P<head>\b(?:password|passwd|sslpassword|token|secret)(?:\s*=\s*|["']\s*:\s*))"""
     r"""(?:'[^']*'|"[^"]*"|[^\s,;&]+)""",

@@ -130,6 +130,10 @@ def _of_network(where: str, error: Exception, *, connecting: bool) -> SourceErro
         said, hint = "its name cannot be resolved", "check the host in the DSN, and DNS"
     elif isinstance(error, ConnectionRefusedError):
         said, hint = "nothing listens there", "check host and port, and that the server runs"
+    elif "rejected SSL upgrade" in str(error):
+        # The driver's word for every answer to its question but yes, and no where no is enough.
+        said = "it does not speak TLS, or is no PostgreSQL server"
+        hint = "check host and port, and sslmode in the DSN"
     else:
         said = getattr(error, "strerror", None) or "the connection failed"
         hint = "check host, port, firewall and network policy"
