@@ -7,18 +7,21 @@ its transaction, because a pooler may refuse or lose the first.
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
 from pgdrift.errors import ConfigError, SourceError
-from pgdrift.sources.dsn import describe, to_url
+from pgdrift.sources.dsn import describe, to_url, without_tls
 from pgdrift.sources.refusals import translated
 
 __all__ = ["Connection", "connect", "connection", "describe", "reading", "translated"]
 
 OLDEST = 130000
+
+_IS_THERE_TLS = struct.pack("!ii", 8, 80877103)
 
 # All that changes how a server prints its catalog, or whether a reading may harm it.
 _SETTINGS = {
@@ -64,6 +67,8 @@ async def connect(
     }
     with translated(where, connecting=True):
         async with asyncio.timeout(connect_timeout):
+            for host, port in without_tls(url):
+                await _refuse_rubbish(host, port, where)
             session = await _open(url, settings, command_timeout=statement_timeout + 10.0)
     session.where, session.settings = where, settings
     try:
@@ -139,6 +144,31 @@ async def _open(url: str, settings: dict[str, str], *, command_timeout: float) -
             hint="check what stands behind the question mark: sslmode and its like",
         ) from None
     return session
+
+
+async def _refuse_rubbish(host: str, port: int, where: str) -> None:
+    """Ask whether there is TLS, which every PostgreSQL answers with one letter.
+
+    The driver asks too, unless TLS is switched off; then a zero byte makes it loop for ever, and
+    all that runs beside it would stand still.
+    """
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return  # The driver says why, or takes another of several hosts.
+    try:
+        writer.write(_IS_THERE_TLS)
+        answer = await reader.read(1)
+    except OSError:
+        return
+    finally:
+        writer.close()
+    if answer not in {b"S", b"N", b"E", b""}:
+        raise SourceError(
+            f"{where} is no PostgreSQL server: it does not keep to the protocol",
+            reason="not_postgresql",
+            hint="check that host and port are those of a PostgreSQL server",
+        )
 
 
 async def _refuse_strangers(session: Connection) -> None:

@@ -58,6 +58,21 @@ def describe(dsn: str) -> str:
     return f"{unquote(host)}/{unquote(database)}"
 
 
+def without_tls(url: str) -> tuple[tuple[str, int], ...]:
+    """Return the addresses (host, port) that a URL of `to_url` leads to with TLS switched off."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if query.get("sslmode") != "disable":
+        return ()
+    named = [h for h in _hosts(parts.netloc) if h] or query.get("host", "").split(",")
+    ports = query.get("port", "5432").split(",") * len(named)
+    return tuple(
+        (unquote(h.removesuffix(f":{_port(h)}")).strip("[]"), int(_port(h) or port))
+        for h, port in zip(named, ports, strict=False)
+        if h and not unquote(h).startswith("/") and (_port(h) or port).isdecimal()
+    )
+
+
 def _hosts(netloc: str) -> list[str]:
     return netloc.rpartition("@")[2].split(",")
 
