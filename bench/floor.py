@@ -44,7 +44,7 @@ def questions(major: int) -> Mapping[str, tuple[str, list[object]]]:
     """Return the queries of a snapshot, each with its arguments, by the name of the kind."""
     return {
         **{k.name: (query(k, major), [[]]) for k in KINDS if k.since <= major},
-        "(dependencies)": (dependencies.QUERY, []),
+        **{f"(dependencies {n})": (q, []) for n, q in enumerate(dependencies.QUERIES, 1)},
     }
 
 

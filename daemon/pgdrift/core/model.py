@@ -112,7 +112,7 @@ class ObjectId(NamedTuple):
         return f"{self.kind}:{self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Object:
     """One object as it was read.
 
@@ -125,11 +125,20 @@ class Object:
     attributes: Mapping[str, Value]
     parent: ObjectId | None = None
     oid: int = field(default=0, compare=False)
+    # The digest, once it is known. (A cached_property would give each object a dict to hold it.)
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Content hash of identity and attributes, 32 hex digits."""
-        return content_digest(self.id.kind, self.id.path, self.id.args, self.attributes)
+        if not self._digest:
+            i = self.id
+            self.know(content_digest(i.kind, i.path, i.args, self.attributes))
+        return self._digest
+
+    def know(self, digest: str) -> None:
+        """Take a digest that was made from this very content, and spare making it again."""
+        object.__setattr__(self, "_digest", digest)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ import asyncpg
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
 from pgdrift.core.model import Object, ObjectId, Snapshot
-from pgdrift.sources import dependencies
 from pgdrift.sources.connection import Connection, reading, translated
-from pgdrift.sources.dependencies import Address
+from pgdrift.sources.dependencies import Address, read_dependencies
 from pgdrift.sources.query import query
 from pgdrift.sources.uncovered import count_not_compared
 
@@ -33,12 +32,13 @@ _NAMESPACE = 2615
 
 @dataclass(slots=True)
 class _Found:
-    """What was read so far, and who lives at which address."""
+    """What was read so far, and who lives at which address. Equal names are one in `names`."""
 
     objects: dict[ObjectId, Object] = field(default_factory=dict)
     ids: dict[Address, ObjectId] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 async def snapshot(
@@ -70,8 +70,7 @@ async def read_catalog(
             "SELECT current_setting('server_version_num')::int, current_database()::text"
         )
         found = await _read_kinds(connection, kinds, row[0] // 10000, list(exclude_schemas))
-        depends = await connection.fetch(dependencies.QUERY)
-        pairs = await asyncio.to_thread(dependencies.resolve, depends, found.ids, found.objects)
+        depends = await read_dependencies(connection, found.ids)
     return Snapshot(
         objects=found.objects,
         kinds=frozenset(found.kinds),
@@ -79,7 +78,7 @@ async def read_catalog(
         taken_at=datetime.now(UTC),
         database=row[1],
         unread=found.unread,
-        dependencies=pairs,
+        dependencies=depends,
     )
 
 
@@ -117,6 +116,7 @@ def _add(found: _Found, kind: Kind, major: int, rows: Sequence[Sequence[Any]]) -
     called unread as well, not gone. Parents come before children, as in the table of kinds.
     """
     names = [a.name for a in kind.attributes_on(major)]
+    one = found.names.setdefault
     objects: dict[ObjectId, Object] = {}
     ids: dict[Address, ObjectId] = {}
     for row in rows:
@@ -129,7 +129,7 @@ def _add(found: _Found, kind: Kind, major: int, rows: Sequence[Sequence[Any]]) -
                 found.unread[kind.name] = "what its objects belong to could not be read"
                 return
             continue
-        i = ObjectId(kind.name, tuple(values[0]), values[1])
+        i = ObjectId(kind.name, tuple([one(name, name) for name in values[0]]), values[1])
         objects[i] = o = Object(i, dict(zip(names, values[8:], strict=True)), parent, own[1])
         o.digest  # noqa: B018 - kept with the object: sooner or later it is asked for, then in haste
         if own != _NOWHERE:

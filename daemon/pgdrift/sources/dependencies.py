@@ -6,55 +6,96 @@ object that they are part of; pg_depend itself says so.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from pgdrift.core.model import Object, ObjectId
+from pgdrift.core.model import ObjectId
+from pgdrift.sources.connection import Connection
 
 Address = tuple[int, int, int]
 
+_PARTS = """
+SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
+  FROM pg_catalog.pg_depend d
+ WHERE d.objid >= 16384 AND d.deptype = 'i'
+   AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+"""
+
 # A default has an address of its own; it is told as its column.
-QUERY = """
-SELECT CASE WHEN e.oid IS NULL THEN d.classid ELSE 'pg_catalog.pg_class'::regclass::oid END,
+_ALL = """
+SELECT CASE WHEN e.oid IS NULL THEN d.classid
+            ELSE 'pg_catalog.pg_class'::pg_catalog.regclass::oid END,
        COALESCE(e.adrelid, d.objid), COALESCE(e.adnum, d.objsubid),
-       d.refclassid, d.refobjid, d.refobjsubid, d.deptype = 'i' AND e.oid IS NULL
+       d.refclassid, d.refobjid, d.refobjsubid
   FROM pg_catalog.pg_depend d
   LEFT JOIN pg_catalog.pg_attrdef e
-    ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND e.oid = d.objid
+    ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.oid = d.objid
  WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
 """
 
+QUERIES = (_PARTS, _ALL)
 
-def resolve(
-    rows: Sequence[Sequence[Any]], ids: Mapping[Address, ObjectId], kept: Mapping[ObjectId, Object]
+# There are three times as many as objects: they pass by, and only what they say is kept.
+_BATCH = 5_000
+
+
+@dataclass(slots=True)
+class _Graph:
+    """Pairs by rank, not by name: comparing and hashing so many names would take a second."""
+
+    ids: Mapping[Address, ObjectId]
+    ranks: Mapping[ObjectId, int]
+    whole: Mapping[Address, Address]
+    told: dict[Address, int | None] = field(default_factory=dict)
+    pairs: set[tuple[int, int]] = field(default_factory=set)
+
+
+async def read_dependencies(
+    connection: Connection, ids: Mapping[Address, ObjectId]
 ) -> tuple[tuple[ObjectId, ObjectId], ...]:
-    """Return the dependencies between objects of the snapshot, sorted, each once."""
-    # By rank, not by name: comparing and hashing tens of thousands of names takes a second.
-    names = sorted(kept)
-    order = {i: rank for rank, i in enumerate(names)}
-    ranks = {address: order[i] for address, i in ids.items() if i in order}
-    ends = [(v[0:3], v[3:6], v[6]) for v in map(tuple, rows)]
-    whole = {dependent: referenced for dependent, referenced, inner in ends if inner}
-    told = {
-        address: _told_as(address, ranks, whole)
-        for address in {address for end in ends for address in end[:2]}
-    }
-    found = {
-        (a, b)
-        for dependent, referenced, _ in ends
-        if (a := told[dependent]) is not None and (b := told[referenced]) is not None and a != b
-    }
-    return tuple((names[a], names[b]) for a, b in sorted(found))
+    """Return the dependencies between objects of the snapshot, sorted, each once.
+
+    Reads inside the transaction that the caller opened.
+    """
+    names = await asyncio.to_thread(sorted, ids.values())
+    ranks = {i: rank for rank, i in enumerate(names)}
+    whole = dict(map(_ends, await connection.fetch(_PARTS)))
+    graph = _Graph(ids, ranks, whole)
+    cursor = await connection.cursor(_ALL)
+    while rows := await cursor.fetch(_BATCH):
+        await asyncio.to_thread(_add, graph, rows)
+    return tuple((names[a], names[b]) for a, b in sorted(graph.pairs))
 
 
-def _told_as(
-    address: Address, ranks: Mapping[Address, int], whole: Mapping[Address, Address]
-) -> int | None:
-    """Return the object that an address is part of: an index of its constraint, say."""
+def _add(graph: _Graph, rows: Sequence[Sequence[Any]]) -> None:
+    for dependent, referenced in map(_ends, rows):
+        a, b = _rank(dependent, graph), _rank(referenced, graph)
+        if a is not None and b is not None and a != b:
+            graph.pairs.add((a, b))
+
+
+def _rank(address: Address, graph: _Graph) -> int | None:
+    """Return the object that an address is part of, by its rank; None for none of the snapshot."""
+    if (found := graph.ids.get(address)) is not None:
+        return graph.ranks[found]
+    if address not in graph.told:
+        graph.told[address] = _told_as(address, graph)
+    return graph.told[address]
+
+
+def _ends(row: Sequence[Any]) -> tuple[Address, Address]:
+    values = tuple(row)
+    return values[0:3], values[3:6]
+
+
+def _told_as(address: Address, graph: _Graph) -> int | None:
+    """Climb from a part to its whole: from an index to its constraint, say."""
     for _ in range(5):
-        if (found := ranks.get(address)) is not None:
-            return found
-        if (larger := whole.get(address)) is not None:
+        if (found := graph.ids.get(address)) is not None:
+            return graph.ranks[found]
+        if (larger := graph.whole.get(address)) is not None:
             address = larger
         elif address[2]:
             # A column of what has no columns of its own, as a view.

@@ -156,6 +156,5 @@ def at_oid(o: Object, oid: int) -> Object:
 
 
 def _known(o: Object, digest: str) -> Object:
-    # Where cached_property would put it: the digest was computed a moment ago.
-    o.__dict__["digest"] = digest
+    o.know(digest)
     return o
