@@ -97,7 +97,7 @@ def upstream_of(name: str, book: Book) -> Upstream:
         reason = f"{name} cannot be looked at: {book.reason}"
     elif book.snapshot is None:
         reason = f"{name} was not looked at yet"
-    return Upstream(name, book.snapshot, book.histories, reason, book.seen_at)
+    return Upstream(name, book.snapshot, book.histories, reason, book.seen_at, watched=True)
 
 
 def upstream_of_file(path: str) -> Upstream:
@@ -225,7 +225,7 @@ class Daemon:
         self.waiting.add(name)
         for watch in self.watches:
             if watch.watched.name == self.settings.environments[name].follows:
-                watch.wake.set()
+                watch.hurry()
 
     def _publish(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing

@@ -8,10 +8,11 @@ error is a bug and ends the process.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -84,6 +85,8 @@ class Watch:
     ports: Ports
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     turned_at: float = field(default_factory=time.monotonic)
+    hurried_at: float = -math.inf
+    standing: Standing | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
@@ -96,6 +99,13 @@ class Watch:
             wait = self.timing.wait(failures, random.random())  # noqa: S311  jitter, no secret
             await _first_of(wait, self.wake, stop)
 
+    def hurry(self) -> None:
+        """Look soon, but once an interval: watches that wait for each other must not spin."""
+        now = time.monotonic()
+        if now - self.hurried_at >= self.timing.interval:
+            self.hurried_at = now
+            self.wake.set()
+
     async def look(self) -> Step | None:
         """Look once; None when the look could not be kept, which another look mends."""
         began = time.monotonic()
@@ -104,11 +114,14 @@ class Watch:
         except StoreError as error:
             # Its traceback says nothing that its message does not.
             log.error("look.not_kept", reason=error.reason, error=str(error))  # noqa: TRY400
+            self._publish_unknown(f"what was seen cannot be kept: {error.args[0]}")
+            self.ports.looked(self.watched.name, Outcome.UNKNOWN, "full", time.monotonic() - began)
             return None
         step, standing = conclusion.step, conclusion.standing
         depth = "full" if step.snapshot else "gate"
         self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
         self.ports.changed(self.watched.name, conclusion.changed)
+        self.standing = standing
         self.ports.publish(standing)
         if conclusion.waits:
             self.ports.wake_upstream()
@@ -116,6 +129,14 @@ class Watch:
             self.ports.wake_sinks()
         _log(step, standing)
         return step
+
+    def _publish_unknown(self, reason: str) -> None:
+        """Show that nothing is known now: what was published before may no longer hold."""
+        last = self.standing or Standing(self.watched.name, Outcome.UNKNOWN)
+        against = tuple(replace(a, outcome=Outcome.UNKNOWN, reason=reason) for a in last.against)
+        self.ports.publish(
+            replace(last, outcome=Outcome.UNKNOWN, reason=reason, looked_at=_now(), against=against)
+        )
 
     async def _look_and_keep(self) -> Conclusion:
         while True:

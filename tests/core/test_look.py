@@ -718,7 +718,7 @@ def test_what_changed_here_waits_for_a_later_look_at_the_upstream() -> None:
     changed_at = production.now + timedelta(hours=1)
     found = production.look(_read_at(new, changed_at))
     assert found.waits
-    assert production.against("staging").outcome is Outcome.IN_SYNC
+    assert production.against("staging").outcome is Outcome.UNKNOWN
     assert production.reasons("staging") == []
 
     production.upstream, production.upstream_seen_at = new, changed_at + timedelta(seconds=1)
@@ -741,11 +741,40 @@ def test_a_hotfix_is_told_once_the_upstream_was_seen_without_it() -> None:
     assert production.against("staging").findings[0].direction is Direction.AHEAD
 
 
-def test_a_first_look_that_waits_is_unknown_and_not_clean() -> None:
+def test_a_first_look_that_waits_is_unknown_and_settles_no_agreement() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    old, new = snap(table()), snap(table(), column("added"))
+    production.upstream, production.upstream_seen_at = old, production.now
+    read_at = production.now + timedelta(minutes=1)
+    production.look(_read_at(new, read_at), minutes=1)
+    assert production.against("staging").outcome is Outcome.UNKNOWN
+    production.upstream, production.upstream_seen_at = new, read_at + timedelta(seconds=1)
+    production.look(_read_at(new, read_at), seconds=1)
+    assert production.against("staging").outcome is Outcome.IN_SYNC
+
+
+def test_what_comes_and_goes_all_the_time_hides_no_hotfix() -> None:
+    """A job that makes and drops tables at each look waits alone."""
     production = Environment(replace(TO_CHAT, follows="staging"))
     production.upstream, production.upstream_seen_at = snap(table()), production.now
-    production.look(_read_at(snap(table()), production.now + timedelta(minutes=1)), minutes=1)
-    assert production.against("staging").outcome is Outcome.UNKNOWN
+    production.look(_read_at(snap(table()), production.now))
+    for turn in range(6):
+        at = production.now + timedelta(minutes=1)
+        passing = table(f"etl_{turn}")
+        production.look(_read_at(snap(table(), column("hotfix"), passing), at), minutes=1)
+        production.upstream_seen_at = at + timedelta(seconds=10)
+    assert production.keys("staging") == [str(column("hotfix").id)]
+    assert production.reasons("staging") == ["opened"]
+
+
+def test_what_moves_the_gate_and_no_object_makes_nothing_wait() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    production.upstream, production.upstream_seen_at = snap(table()), production.now
+    for _ in range(3):
+        at = production.now + timedelta(minutes=1)
+        found = production.look(_read_at(snap(table()), at), minutes=1)
+        assert not found.waits
+    assert found.step.snapshot is None
 
 
 def test_a_clock_that_was_set_back_makes_nothing_wait_for_long() -> None:

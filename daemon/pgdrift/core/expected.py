@@ -13,16 +13,37 @@ from pgdrift.core.model import Change, ChangeType, Object, ObjectId, Snapshot
 
 
 def adopt(expected: Snapshot, found: Snapshot) -> Snapshot:
-    """Return what is expected, with the kinds that were not read when it was declared.
+    """Return what is expected, with what could not be read when it was declared.
 
-    A new release reads more, and a right may be granted: what is there then is the first sight of
-    it, as at a first look. Else it would stay uncompared until the next sync point.
+    A new release reads more, so does a new major, and a right may be granted: what is there then
+    is the first sight of it, as at a first look. Else it would stay uncompared until the next
+    sync point.
     """
-    new = found.kinds - expected.kinds
-    if not new:
+    kinds = found.kinds - expected.kinds
+    if not kinds and _reader(expected) == _reader(found):
         return expected
-    objects = {i: o for i, o in found.objects.items() if i.kind in new}
-    return replace(expected, objects={**expected.objects, **objects}, kinds=expected.kinds | new)
+    objects = {i: _filled(o, found.objects.get(i)) for i, o in expected.objects.items()}
+    objects |= {i: o for i, o in found.objects.items() if i.kind in kinds}
+    return replace(
+        expected,
+        objects=objects,
+        kinds=expected.kinds | kinds,
+        server_version=found.server_version,
+        format=found.format,
+    )
+
+
+def _reader(snapshot: Snapshot) -> tuple[int, int]:
+    """Return what decides which attributes are read."""
+    return snapshot.format, snapshot.server_version // 10000
+
+
+def _filled(expected: Object, found: Object | None) -> Object:
+    new = {} if found is None else found.attributes.keys() - expected.attributes.keys()
+    if found is None or not new:
+        return expected
+    attributes = {name: found.attributes[name] for name in new}
+    return replace(expected, attributes={**expected.attributes, **attributes})
 
 
 def move_on(expected: Snapshot, explained: Collection[Change], found: Snapshot) -> Snapshot:

@@ -226,11 +226,15 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The rows that one migration tool keeps in one table. `table` is a quoted, dotted name."""
+    """The rows that one migration tool keeps in one table. `table` is a quoted, dotted name.
+
+    `heads_only` says that the tool keeps no row of what it applied before the latest.
+    """
 
     tool: str
     table: str
     migrations: tuple[Migration, ...]
+    heads_only: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,13 +332,19 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """How an environment stands against one yardstick: `sync`, or its upstream's name."""
+    """How an environment stands against one yardstick: `sync`, or its upstream's name.
+
+    `held` are keys of objects that changed here and wait for a look at the upstream, each with
+    when that change was read, UTC. `ignored` counts what rules of the operator leave out.
+    """
 
     yardstick: str
     outcome: Outcome
     findings: tuple[Finding, ...] = ()
     migrations_missing: int | None = None
     reason: str = ""
+    held: tuple[tuple[str, datetime], ...] = ()
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
