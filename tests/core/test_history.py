@@ -40,6 +40,15 @@ def flyway(*migrations: Migration) -> History:
     return History("flyway", "public.flyway_schema_history", migrations)
 
 
+def heads(*migrations: Migration, tool: str = "alembic", table: str = "public.heads") -> History:
+    """The history of a tool that keeps only the latest."""
+    return History(tool, table, migrations, heads_only=True)
+
+
+def rolled_back(version: str) -> Migration:
+    return migration(version, applied=False)
+
+
 def entry(
     name: str, type_: str = "TABLE", schema: str = "public", who: str = "ann", number: int = 1
 ) -> LedgerEntry:
@@ -100,8 +109,72 @@ def test_a_repeatable_migration_explains_again_when_its_text_changed() -> None:
     assert applied([before], [after]) == after.migrations
 
 
-def test_a_row_that_went_away_explains_nothing() -> None:
-    assert applied([flyway(migration("1"), migration("2"))], [flyway(migration("1"))]) == ()
+@pytest.mark.parametrize("left", [(), (rolled_back("2"),)], ids=["deleted", "undone"])
+def test_a_version_that_is_no_longer_applied_was_rolled_back(left: tuple[Migration, ...]) -> None:
+    before = flyway(migration("1"), migration("2"))
+    assert applied([before], [flyway(migration("1"), *left)]) == (rolled_back("2"),)
+
+
+def test_what_fails_when_it_is_done_or_undone_again_was_not_rolled_back() -> None:
+    before = flyway(migration("1"), migration("2"))
+    assert applied([before], [flyway(migration("1"), migration("2", failed=True))]) == ()
+
+
+def test_a_history_that_went_away_explains_nothing() -> None:
+    assert applied([flyway(migration("1"))], []) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        (heads(migration("a")), heads(migration("b")), (migration("b"),)),
+        (heads(migration("a"), migration("b")), heads(migration("m")), (migration("m"),)),
+        (heads(migration("a")), heads(), (rolled_back("a"),)),
+        (heads(migration("a"), migration("b")), heads(migration("a")), (rolled_back("b"),)),
+        (heads(migration("7")), heads(migration("8", applied=False, failed=True)), ()),
+        (heads(migration("7")), heads(migration("7", applied=False, failed=True)), ()),
+    ],
+    ids=["next", "merged", "none left", "one branch less", "next failed", "failed on the way"],
+)
+def test_a_head_that_gives_way_to_another_was_not_rolled_back(
+    before: History, after: History, moved: tuple[Migration, ...]
+) -> None:
+    assert applied([before], [after]) == moved
+
+
+HISTORY_TABLE = ident("table", "public", "flyway_schema_history")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [added(HISTORY_TABLE), added(ident("schema", "public"), table_id(), HISTORY_TABLE)],
+    ids=["alone", "with its schema"],
+)
+def test_a_history_whose_table_was_made_in_the_window_explains_it(change: Change) -> None:
+    after = flyway(migration("1"), migration("2", failed=True))
+    assert applied([], [after], [changed(table_id()), change]) == (migration("1"),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed(HISTORY_TABLE),
+        removed(HISTORY_TABLE),
+        added(table_id("flyway_schema_history", "audit")),
+        # A role that is named as the table.
+        added(ident("schema_privilege", "public", "flyway_schema_history")),
+    ],
+    ids=["changed", "removed", "another schema", "another kind"],
+)
+def test_a_history_whose_table_was_there_or_not_seen_to_come_is_a_first_sight(
+    change: Change,
+) -> None:
+    assert applied([], [flyway(migration("1"))], [change]) == ()
+
+
+def test_a_known_history_is_not_new_because_its_table_was_made_again() -> None:
+    known = flyway(migration("1"))
+    assert applied([known], [known], [added(HISTORY_TABLE)]) == ()
 
 
 def test_missing_counts_what_the_upstream_applied_and_we_did_not() -> None:
@@ -125,6 +198,18 @@ def test_missing_is_not_known_without_a_tool_on_both_sides() -> None:
     assert missing([flyway()], [alembic, flyway(migration("1"))]) == 1
 
 
+def test_missing_is_not_known_where_only_heads_are_kept_and_they_differ() -> None:
+    old, new = heads(migration("a")), heads(migration("b"))
+    assert missing([old], [new]) is None
+    assert missing([new], [old]) is None
+    assert missing([heads()], [new]) is None
+    assert missing([new], [new]) == 0
+    assert missing([new, flyway()], [old, flyway(migration("1"))]) is None
+    assert missing([new, flyway()], [new, flyway(migration("1"))]) == 1
+    # What was kept of the upstream may be older than the field.
+    assert missing([old], [History("alembic", "public.heads", new.migrations)]) is None
+
+
 # A window
 
 
@@ -134,6 +219,13 @@ def test_a_migration_explains_every_change_of_its_window() -> None:
     found = explain(changes, both, both, (), [migration("2"), migration("3")])
     blame = Blame(Confidence.WINDOW, migration="2, 3")
     assert found == {c.id: Explanation(Origin.MIGRATION, blame) for c in changes}
+
+
+def test_what_was_rolled_back_is_named_as_that() -> None:
+    both = snap(table())
+    found = explain([changed(table_id())], both, both, (), [migration("43"), rolled_back("42")])
+    assert found[table_id()].origin is Origin.MIGRATION
+    assert found[table_id()].blame.migration == "43, rolled back 42"
 
 
 def test_a_ledger_says_who_ran_the_migration() -> None:
@@ -256,6 +348,74 @@ def test_an_entry_on_an_index_does_not_explain_its_table() -> None:
 
 def test_a_label_that_nobody_knows_is_tolerated() -> None:
     assert touched(table(), entry("orders", "BRANCH")) in (TRACKED, UNTRACKED)
+
+
+# The ledger, renames
+
+
+def relation(name: str, number: int, key: str = "table", schema: str = "public") -> Object:
+    return obj(ident(key, schema, name), ident("schema", schema), number)
+
+
+def renamed(old: Object, new: Object, *entries: LedgerEntry) -> tuple[Explanation, Explanation]:
+    """Explain the two halves of a rename: what is gone, and what is new."""
+    changes = [removed(old.id), added(new.id)]
+    found = explain(changes, snap(old), snap(new), entries, ())
+    return found[old.id], found[new.id]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        (relation("a", 500), relation("b", 500), entry("b")),
+        (relation("a", 500), relation("a", 500, schema="s"), entry("a", schema="s")),
+        (relation("a", 500, "view"), relation("b", 500, "view"), entry("b", "VIEW")),
+        (relation("a", 500, "index"), relation("b", 500, "index"), entry("b", "INDEX")),
+    ],
+    ids=["table", "schema", "view", "index"],
+)
+def test_an_entry_on_what_was_renamed_explains_the_old_name_too(
+    old: Object, new: Object, named: LedgerEntry
+) -> None:
+    assert renamed(old, new, named) == (TRACKED, TRACKED)
+
+
+def test_the_parts_of_a_renamed_table_went_with_it() -> None:
+    old, new = relation("a", 500), relation("b", 500)
+    part = column("id", "a")
+    found = explain([removed(part.id)], snap(old, part), snap(new), [entry("b")], ())
+    assert found[part.id] == TRACKED
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        (relation("a", 500), relation("b", 501), entry("b")),
+        (relation("a", 500, "view"), relation("b", 500), entry("b")),
+        (relation("a", 0), relation("b", 0), entry("b")),
+    ],
+    ids=["another oid", "another kind", "no oid read"],
+)
+def test_what_is_not_the_same_object_was_not_renamed(
+    old: Object, new: Object, named: LedgerEntry
+) -> None:
+    assert renamed(old, new, named) == (UNTRACKED, TRACKED)
+
+
+def test_a_rename_that_no_entry_names_is_untracked() -> None:
+    assert renamed(relation("a", 500), relation("b", 500), entry("c")) == (UNTRACKED, UNTRACKED)
+
+
+def test_a_name_that_lives_on_was_not_given_up() -> None:
+    # `a` was renamed to `b`, and another `a` was made.
+    before, after = snap(relation("a", 500)), snap(relation("b", 500), relation("a", 501))
+    assert why(changed(ident("table", "public", "a")), before, after, entry("b")) == UNTRACKED
+
+
+def test_a_table_that_takes_the_name_of_one_that_was_dropped_gives_up_its_own() -> None:
+    old = relation("b_new", 500)
+    before, after = snap(old, relation("b", 400)), snap(relation("b", 500))
+    assert why(removed(old.id), before, after, entry("b")) == TRACKED
 
 
 # The ledger, functions by OID

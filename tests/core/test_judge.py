@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from pgdrift.core.history import Explanation
-from pgdrift.core.judge import Ignore, Policy, class_of, judge, severity
+from pgdrift.core.judge import Ignore, Policy, class_of, ignored, judge, severity
 from pgdrift.core.model import (
     Blame,
     Change,
@@ -196,6 +196,10 @@ def test_only_what_waits_for_promotion_can_be_late(moved: Direction) -> None:
         ('table:public."Order"', 'table:public."Order"', True),
         ('table:*"', 'table:public."line\nfeed"', True),
         ("function:public.f(*)", "function:public.f(integer, text)", True),
+        ("function:public.f(integer[], text[])", "function:public.f(integer[], text[])", True),
+        ("function:public.f(integer[[][]], *)", "function:public.f(integer[], text[])", True),
+        ('table:public."a[b]*"', 'table:public."a[b]*"', True),
+        ('table:public."a[b]"', 'table:public."ab"', True),
     ],
 )
 def test_a_rule_is_a_glob_over_kind_and_name(glob: str, key: str, covered: bool) -> None:
@@ -218,6 +222,25 @@ def test_what_a_rule_covers_is_no_finding_while_it_holds() -> None:
     assert [f.change.id.kind for f in judged(*changes, by=by, now=last)] == ["policy"]
     found = judged(*changes, by=by, now=last + timedelta(seconds=1))
     assert {f.change.id.kind for f in found} == {"policy", "table"}
+
+
+def test_what_the_rules_leave_out_is_counted_by_rule() -> None:
+    over, until = Ignore("policy:*", "why", date(2026, 11, 21)), date(2026, 11, 22)
+    tables, orders = Ignore("table:*", "why", until), Ignore("table:public.orders", "why")
+    by = Policy(ignore=[over, tables, orders, Ignore("view:*", "why")])
+    changes = [changed(table_id()), added(table_id("b")), changed(policy("p").id)]
+    assert ignored(changes, by, NOW) == {"table:*": 2}
+    assert ignored(changes, by, after(days=1)) == {"table:public.orders": 1}
+    assert ignored(changes, Policy(), NOW) == {}
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_every_change_is_a_finding_or_counted_as_ignored(days: int) -> None:
+    rules = [Ignore("*:public.o*", "why", date(2026, 11, 22)), Ignore("policy:*", "why")]
+    by, now = Policy(ignore=rules), after(days=days)
+    changes = [changed(table_id()), changed(table_id("x")), changed(policy("p").id)]
+    counted = sum(ignored(changes, by, now).values())
+    assert len(judged(*changes, by=by, now=now)) + counted == len(changes)
 
 
 # What lasts

@@ -7,11 +7,12 @@ statement can touch with it, and nothing else.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgdrift.core.model import (
     Blame,
     Change,
+    ChangeType,
     Confidence,
     History,
     LedgerEntry,
@@ -51,29 +52,31 @@ class Explanation:
 UNTRACKED = Explanation(Origin.UNTRACKED, Blame(Confidence.WINDOW))
 
 
-def applied(before: Iterable[History], after: Iterable[History]) -> tuple[Migration, ...]:
-    """Return the migrations that were applied between two readings of the histories.
+def applied(
+    before: Iterable[History], after: Iterable[History], window: Iterable[Change] = ()
+) -> tuple[Migration, ...]:
+    """Return the migrations that were applied or rolled back between two readings.
 
-    A history that was not there before is a first sight and explains nothing.
+    One that was rolled back is given as not applied. A history that was not there before is a
+    first sight and explains nothing, unless its table was made in this window: then all is new.
     """
-    known = {h.table: {(m.version, m.checksum) for m in h.migrations if _done(m)} for h in before}
-    return tuple(
-        m
-        for h in after
-        if h.table in known
-        for m in h.migrations
-        if _done(m) and (m.version, m.checksum) not in known[h.table]
-    )
+    known: dict[str, tuple[Migration, ...]] = dict.fromkeys(_created(window), ())
+    known |= {h.table: h.migrations for h in before}
+    return tuple(m for h in after if h.table in known for m in _moved(known[h.table], h))
 
 
-def missing(here: Iterable[History], upstream: Iterable[History]) -> int | None:
+def missing(here: Collection[History], upstream: Collection[History]) -> int | None:
     """Return how many migrations the upstream applied that are not applied here.
 
-    Histories are matched by tool; None when no tool keeps a history on both sides.
+    Histories are matched by tool. None when no tool keeps a history on both sides, and when a
+    tool keeps only its heads and these differ: they do not tell which is older, or by how much.
     """
     ours, theirs = _versions(here), _versions(upstream)
     shared = ours.keys() & theirs.keys()
-    return sum(len(theirs[tool] - ours[tool]) for tool in shared) if shared else None
+    heads = {h.tool for h in (*here, *upstream) if h.heads_only}
+    if not shared or any(ours[tool] != theirs[tool] for tool in shared & heads):
+        return None
+    return sum(len(theirs[tool] - ours[tool]) for tool in shared)
 
 
 def explain(
@@ -97,6 +100,8 @@ def _explain(
     window: Explanation | None,
 ) -> Explanation:
     entry = _entry(change.id, before, after, named)
+    # All of the window: a ledger that does not name an object proves nothing, not even where it
+    # records that kind: it misses CREATE TABLE AS, children changed through a parent and more.
     if window:
         return Explanation(window.origin, _with(window.blame, entry))
     if entry:
@@ -107,7 +112,7 @@ def _explain(
 def _window(migrations: Collection[Migration]) -> Explanation | None:
     if not migrations:
         return None
-    names = ", ".join(m.version for m in migrations)
+    names = ", ".join(m.version if m.applied else f"rolled back {m.version}" for m in migrations)
     return Explanation(Origin.MIGRATION, Blame(Confidence.WINDOW, migration=names))
 
 
@@ -132,7 +137,10 @@ def _entry(
 def _named(
     entries: Iterable[LedgerEntry], before: Snapshot, after: Snapshot
 ) -> Iterator[tuple[ObjectId, LedgerEntry]]:
-    """Give the objects that entries name, in the order of the entries: the latest stays."""
+    """Give the objects that entries name, in the order of the entries: the latest stays.
+
+    What an entry names was perhaps renamed: then it names what that was before, too.
+    """
     by_name: dict[tuple[str, ...], list[ObjectId]] = {}
     for i in {**before.objects, **after.objects}:
         by_name.setdefault(i.path, []).append(i)
@@ -140,6 +148,7 @@ def _named(
     for i, o in (*before.objects.items(), *after.objects.items()):
         if i.kind in _ROUTINES:
             by_oid.setdefault(str(o.oid), []).append(i)
+    old_names = _old_names(before, after)
     for entry in entries:
         if entry.object_type == "FUNCTION" and _OID.fullmatch(entry.object_name):
             found = by_oid.get(entry.object_name, [])
@@ -147,6 +156,18 @@ def _named(
             kinds = _KINDS.get(entry.object_type, frozenset())
             found = [i for i in by_name.get(_path(entry), []) if i.kind in kinds]
         yield from ((i, entry) for i in found)
+        yield from ((old_names[i], entry) for i in found if i in old_names)
+
+
+def _old_names(before: Snapshot, after: Snapshot) -> Mapping[ObjectId, ObjectId]:
+    """Return what an object was before, when that is gone and its kind and oid live on in it."""
+    gone = {
+        (i.kind, o.oid): i for i, o in before.objects.items() if o.oid and i not in after.objects
+    }
+    if not gone:
+        return {}
+    living = ((i, gone.get((i.kind, o.oid))) for i, o in after.objects.items())
+    return {i: old for i, old in living if old is not None}
 
 
 def _path(entry: LedgerEntry) -> tuple[str, str]:
@@ -165,6 +186,24 @@ def _unquote(name: str) -> str:
     if len(name) > 1 and name.startswith('"') and name.endswith('"'):
         return name[1:-1].replace('""', '"')
     return name
+
+
+def _created(window: Iterable[Change]) -> Iterator[str]:
+    """Give the names of the relations that were made in the window."""
+    for change in window:
+        if change.change is ChangeType.ADDED:
+            yield from (i.name for i in (change.id, *change.contains) if i.kind in _RELATIONS)
+
+
+def _moved(before: Iterable[Migration], after: History) -> Iterator[Migration]:
+    """Give what one history has more than before, and as not applied what it no longer has."""
+    done = {(m.version, m.checksum): m for m in before if _done(m)}
+    yield from (m for m in after.migrations if _done(m) and (m.version, m.checksum) not in done)
+    there = {m.version for m in after.migrations if m.applied or m.failed}
+    # Where only heads are kept, one that went gave way to the next, which may have failed.
+    if after.heads_only and not there <= {version for version, _ in done}:
+        return
+    yield from (replace(m, applied=False) for m in done.values() if m.version not in there)
 
 
 def _done(migration: Migration) -> bool:

@@ -4,6 +4,7 @@ The severity is a table: how grave a change is follows from what it touches, who
 whether the environment is protected. Rules of the operator can leave a finding out, with a reason.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -26,7 +27,11 @@ Classes = Mapping[str, Mapping[str, ChangeClass]]
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """One rule of what is not a finding: a glob over `kind:name`, why, and until when."""
+    """One rule of what is not a finding: a glob over `kind:name`, why, and until when.
+
+    A key stands for itself, as it is. In any other glob `[` begins a set of characters: `[[]`
+    is a bracket.
+    """
 
     object: str
     reason: str
@@ -34,7 +39,8 @@ class Ignore:
 
     def covers(self, key: str, today: date) -> bool:
         """Tell whether the rule holds today for an object's key. It holds on its last day."""
-        return (self.until is None or today <= self.until) and fnmatchcase(key, self.object)
+        holds = self.until is None or today <= self.until
+        return holds and (key == self.object or fnmatchcase(key, self.object))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +66,24 @@ def judge(
     `before` are the findings of the last look by key: a finding that lasts keeps when it was
     first seen, and why it came about, unless it moved again.
     """
-    today = now.date()
     findings = (
         _finding(c, direction(c.id), explanations.get(c.id), before.get(str(c.id)), policy, now)
         for c in changes
-        if not any(rule.covers(str(c.id), today) for rule in policy.ignore)
+        if _rule(c, policy, now) is None
     )
     order = list(ChangeClass)
     return tuple(
         sorted(findings, key=lambda f: (-f.severity.rank, order.index(f.cls), f.change.id))
     )
+
+
+def ignored(changes: Iterable[Change], policy: Policy, now: datetime) -> Mapping[str, int]:
+    """Return how many changes each rule leaves out, by its glob, the first rule that covers one.
+
+    The sum is the number of changes that `judge` makes no finding of.
+    """
+    rules = (_rule(c, policy, now) for c in changes)
+    return Counter(rule.object for rule in rules if rule)
 
 
 def severity(
@@ -98,6 +112,12 @@ def class_of(change: Change, classes: Classes) -> ChangeClass:
         return own
     order = list(ChangeClass)
     return min((of_kind.get(name, own) for name in change.attributes), key=order.index, default=own)
+
+
+def _rule(change: Change, policy: Policy, now: datetime) -> Ignore | None:
+    """Return the first rule that leaves the change out today."""
+    key, today = str(change.id), now.date()
+    return next((rule for rule in policy.ignore if rule.covers(key, today)), None)
 
 
 def _finding(

@@ -30,7 +30,7 @@ class Tool:
     columns: those it must have, each with the types it may be of. sole: it must have no other
     one. select: gives version and, where the tool keeps them, description, checksum, applied and
     failed, in the order of application; `{table}` stands for the table. schema: the only one it
-    can be in.
+    can be in. heads_only: it keeps no row of what it applied before the latest.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Tool:
     select: str
     sole: bool = False
     schema: str | None = None
+    heads_only: bool = False
 
     def knows(self, schema: str, table: str, columns: Mapping[str, str]) -> bool:
         """Tell whether a table, given with the types of its columns, is one of this tool's."""
@@ -118,6 +119,7 @@ TOOLS: tuple[Tool, ...] = (
         {"version_num": _TEXT},
         # Only the heads are kept: one row, or one for every branch.
         "SELECT version_num AS version FROM {table} ORDER BY 1",
+        heads_only=True,
     ),
     Tool(
         "django",
@@ -139,6 +141,7 @@ TOOLS: tuple[Tool, ...] = (
         # One row: the latest version, dirty when it failed half-way.
         "SELECT version::text, NOT dirty AS applied, dirty AS failed FROM {table} ORDER BY 1",
         sole=True,
+        heads_only=True,
     ),
     Tool(
         "ecto",
@@ -232,7 +235,8 @@ async def _read(connection: asyncpg.Connection, found: _Found, notes: list[str])
             raise
         notes.append(f"{called} could not be read: {error.args[0]}")
         return None
-    return History(found.tool.name, found.table, tuple(_migration(row) for row in rows))
+    migrations = tuple(_migration(row) for row in rows)
+    return History(found.tool.name, found.table, migrations, found.tool.heads_only)
 
 
 def _migration(row: Mapping[str, object]) -> Migration:
