@@ -45,7 +45,7 @@ async def until(condition: Callable[[], Any], what: object, seconds: float = PAT
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what() if callable(what) else what}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
 
 
 def free_port() -> int:
@@ -61,7 +61,9 @@ def through(dsn: str, port: int) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PGDRIFT_", "PG"))}
+    # Compiled once and not by every process: they are many.
+    foreign = ("PGDRIFT_", "PG", "PYTHONDONTWRITEBYTECODE")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     inside = os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")])
     return kept | {"PYTHONPATH": inside.rstrip(os.pathsep), "COLUMNS": "200", "NO_COLOR": "1"}
 

@@ -1,7 +1,7 @@
 """Servers that are not what is wanted: one that talks rubbish, and a PostgreSQL that is too old.
 
 The old one speaks as much of the protocol as it takes to say how old it is: to be connected to
-and to answer one question. It stands for a server that cannot be installed any more.
+and to answer one question in a transaction. It stands for a server that cannot be installed any more.
 """
 
 from __future__ import annotations
@@ -104,4 +104,5 @@ _ANSWERS = {
     b"E": [_message(b"D", _ROW), _message(b"C", _text("SELECT 1"))],
     b"C": [_message(b"3")],
     b"S": [_READY],
+    b"Q": [_message(b"C", _text("BEGIN")), _READY],
 }
