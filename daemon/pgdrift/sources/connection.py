@@ -111,7 +111,10 @@ async def close(session: Connection) -> None:
 
 @asynccontextmanager
 async def reading(session: Connection) -> AsyncIterator[None]:
-    """Open the one transaction of a look: one instant, read-only, all settings in force.
+    """Open a transaction of a look: one instant, read-only, all settings in force.
+
+    Outside of it nothing may be asked: through a pooler a session has the settings of its
+    database, so names and operators could be its owner's, and run as the role that watches.
 
     Raises SourceError for whatever goes wrong with the server inside.
     """
@@ -172,10 +175,13 @@ async def _refuse_rubbish(host: str, port: int, where: str) -> None:
 
 
 async def _refuse_strangers(session: Connection) -> None:
-    with translated(session.where):
-        row = await session.fetchrow(
-            "SELECT version(), current_setting('server_version_num')::int AS number"
-        )
+    with translated(session.where, connecting=True):
+        # Where a pooler took no settings, the database's own search_path holds until it is set.
+        async with session.transaction(readonly=True):
+            await session.execute(_set_local({"search_path": ""}))
+            row = await session.fetchrow(
+                "SELECT version(), current_setting('server_version_num')::int AS number"
+            )
     if not row["version"].startswith(("PostgreSQL", "EnterpriseDB")):
         raise SourceError(
             f"{session.where} is not PostgreSQL: it calls itself {row['version'][:60]!r}",

@@ -1,13 +1,14 @@
 """The change gate: did anything that a look reads change since the last one?
 
 In comes a connection, out come opaque texts to be compared for equality with earlier ones of the
-same server. `quick` costs a round trip and moves with every write in the whole cluster;
+same server. `quick` costs next to nothing and moves with every write in the whole cluster;
 `thorough` reads what PostgreSQL knows of each catalog row's writer, and moves with the schema.
 Both need no right but CONNECT and work on a standby. Knows nothing of kinds.
 
-Use: read `quick` before the transaction that reads the catalog, never inside it. Equal to last
-time: nothing happened. Else compare `thorough`. To know that nothing moved while the catalog was
-read, read `thorough` inside that transaction and compare it with one read after it.
+Use: read `quick` in a transaction of its own before the one that reads the catalog, never inside
+that one. Equal to last time: nothing happened. Else compare `thorough`. To know that nothing moved
+while the catalog was read, read `thorough` inside that transaction and compare it with one read
+after it.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ _SUBSCRIPTION = {
 async def quick(connection: asyncpg.Connection) -> str:
     """Return a text that moves with every commit in the cluster, and between two sessions.
 
-    To be read before the transaction that reads the catalog begins.
+    To be read in a transaction that ends before the one that reads the catalog begins.
     """
     return str(await connection.fetchval(_QUICK))
 

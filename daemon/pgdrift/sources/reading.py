@@ -17,7 +17,7 @@ from pgdrift.log import get_logger
 from pgdrift.retry import retry_source
 from pgdrift.sources import gate
 from pgdrift.sources.catalog import count_not_compared, read_catalog
-from pgdrift.sources.connection import Connection, close, connect, reading, translated
+from pgdrift.sources.connection import Connection, close, connect, reading
 from pgdrift.sources.histories import read_histories
 from pgdrift.sources.ledger import ledger_schemas, read_ledger
 
@@ -78,7 +78,7 @@ class Source:
         tries = 0
         while True:
             tries += 1
-            with translated(session.where):
+            async with reading(session):
                 quick = await gate.quick(session)
             if last and book.snapshot and quick == self._quick:
                 ledger = last.ledger and replace(last.ledger, entries=())

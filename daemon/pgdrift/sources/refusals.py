@@ -58,12 +58,18 @@ _BY_STATE: dict[str, tuple[str, str, str]] = {
         "check that host and port are those of a PostgreSQL server",
     ),
     "08": ("interrupted", "lost the connection", "it is asked again at the next look"),
+    # What vanishes while it is read is missed as this, or as an internal error (XX).
     "42": (
-        "not_postgresql",
-        "does not know what every PostgreSQL knows",
-        "check that it is a PostgreSQL server, not one that only speaks its protocol",
+        "interrupted",
+        "could not follow a query",
+        "asked again at the next look, as its schema may have moved; if it lasts, please report it",
     ),
 }
+_STRANGER = (
+    "not_postgresql",
+    "does not know what every PostgreSQL knows",
+    "check that it is a PostgreSQL server, not one that only speaks its protocol",
+)
 _OTHER = ("interrupted", "could not answer", "it is asked again at the next look")
 
 
@@ -71,12 +77,13 @@ _OTHER = ("interrupted", "could not answer", "it is asked again at the next look
 def translated(where: str, *, connecting: bool = False) -> Iterator[None]:
     """Turn whatever asyncpg, the network or TLS raises inside into a SourceError.
 
-    `where` is what `describe` says of the DSN. `connecting` tells that no session stands yet.
+    `where` is what `describe` says of the DSN. `connecting` tells that nothing was read yet: then
+    whoever does not understand a query is no PostgreSQL server.
     """
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise _of_server(where, error) from error
+        raise _of_server(where, error, connecting=connecting) from error
     except TimeoutError as error:
         raise _timeout(where, connecting=connecting) from error
     except ssl.SSLError as error:
@@ -85,9 +92,11 @@ def translated(where: str, *, connecting: bool = False) -> Iterator[None]:
         raise _of_network(where, error, connecting=connecting) from error
 
 
-def _of_server(where: str, error: asyncpg.PostgresError) -> SourceError:
+def _of_server(where: str, error: asyncpg.PostgresError, *, connecting: bool) -> SourceError:
     state = error.sqlstate or ""
     reason, what, hint = _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or _OTHER
+    if connecting and state[:2] == "42" and state not in _BY_STATE:
+        reason, what, hint = _STRANGER
     if isinstance(error, asyncpg.ConnectionDoesNotExistError):
         reason, what, hint = _BY_STATE["08"]
     said = redact(str(error).splitlines()[0]) if str(error) else state
