@@ -58,8 +58,12 @@ Written by `python docs/generate.py` from the settings. A commented file with ev
 One YAML file, named by `--config` or `PGDRIFT_CONFIG`. Any key can also be given as a variable,
 which wins over the file: `PGDRIFT_` and the path in capitals, joined by two underscores, as
 `PGDRIFT_STORE__URL` or `PGDRIFT_ENVIRONMENTS__PRODUCTION__DSN`. Durations are numbers with a unit:
-`500ms`, `30s`, `5m`, `24h`, `7d`, also `1h 30m`. What ends in `_file` names a file that is read
-whenever it is needed, so that a secret can be rotated without a restart.
+`500ms`, `30s`, `5m`, `24h`, `7d`, also `1h 30m`, and ten years at most. What ends in `_file` names
+a file that is read whenever it is needed, so that a secret can be rotated without a restart.
+
+A variable with two underscores whose first part is no section (`PGDRIFT_STOER__URL`) is refused, as
+a mistyped key is. Others that begin with `PGDRIFT_` are let pass: for a Service named `pgdrift`
+Kubernetes puts `PGDRIFT_SERVICE_HOST` and its like into every pod.
 
 A configuration that cannot be meant is refused at the start, with the line and a hint. A running
 daemon reads it again on SIGHUP: a bad one is refused and the old one runs on

@@ -6,6 +6,7 @@ line and a hint: unknown keys, two sources for one secret, a cycle in `follows`,
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,15 +24,25 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from pgdrift import configfile
 from pgdrift.core.model import REACH, SYNC, Origin, Severity
+from pgdrift.core.render import one_line
 from pgdrift.errors import ConfigError
+from pgdrift.log import redact
 from pgdrift.sinks import Channel
 from pgdrift.web.settings import WebSettings
 
+_PREFIX = "pgdrift_"
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+# Beyond it neither dates nor timers can be reckoned with, and nobody means it.
+_LONGEST = timedelta(days=3650)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 
 
@@ -43,7 +55,19 @@ def _duration(value: object) -> object:
     if not parts or _DURATION.sub("", text).strip():
         msg = "write a duration as a number with a unit: 500ms, 30s, 5m, 24h, 7d"
         raise ValueError(msg)
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in parts))
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in parts)
+    if not 0.001 <= seconds <= _LONGEST.total_seconds():
+        msg = "a duration is at least 1ms and at most 3650d"
+        raise ValueError(msg)
+    return timedelta(seconds=seconds)
+
+
+def _at_most_a_day(value: timedelta) -> timedelta:
+    # PostgreSQL's own statement_timeout ends at 24 days.
+    if value > timedelta(days=1):
+        msg = "a timeout is at most 1d"
+        raise ValueError(msg)
+    return value
 
 
 def duration_text(value: timedelta) -> str:
@@ -59,8 +83,8 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration, json_schema_input_type=str),
     PlainSerializer(duration_text, return_type=str),
-    Field(gt=timedelta(0)),
 ]
+Timeout = Annotated[Duration, AfterValidator(_at_most_a_day)]
 
 
 class Section(BaseModel):
@@ -75,7 +99,7 @@ class Defaults(Section):
     interval: Duration = Field(
         timedelta(seconds=30), description="between two looks; LISTEN only shortens it"
     )
-    timeout: Duration = Field(
+    timeout: Timeout = Field(
         timedelta(seconds=30), description="of one look; longer, and the outcome is unknown"
     )
     promotion_lag: Duration = Field(
@@ -104,7 +128,7 @@ class EnvironmentSettings(Section):
     )
     notify: str | None = Field(None, description="channel to LISTEN on: a NOTIFY shortens the wait")
     interval: Duration | None = Field(None, description="overrides the default")
-    timeout: Duration | None = Field(None, description="overrides the default")
+    timeout: Timeout | None = Field(None, description="overrides the default")
     promotion_lag: Duration | None = Field(None, description="overrides the default")
 
     @model_validator(mode="after")
@@ -124,7 +148,7 @@ class EnvironmentSettings(Section):
             return self.dsn.get_secret_value()
         try:
             dsn = Path(str(self.dsn_file)).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             msg = f"cannot read dsn_file {self.dsn_file}: {_why(error)}"
             raise ConfigError(msg, reason="unreadable", hint="is the secret mounted?") from error
         if not dsn:
@@ -203,7 +227,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix="PGDRIFT_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         hide_input_in_errors=True,
     )
@@ -246,8 +270,8 @@ class Settings(BaseSettings):
             last = chain[-1]
             if last not in self.environments and not is_snapshot_file(last):
                 msg = (
-                    f"environments.{chain[-2]}.follows: {last!r} is neither an environment nor "
-                    f"the path of a snapshot file (*.json)"
+                    f"environments.{chain[-2]}.follows: {redact(last)!r} is neither an environment "
+                    f"nor the path of a snapshot file (*.json)"
                 )
                 raise ValueError(msg + configfile.did_you_mean(last, self.environments))
         return self
@@ -293,7 +317,11 @@ def load(path: Path | None) -> Settings:
         return _build({}, {}, "the environment variables")
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        msg = f"{path}:{line}: the configuration is not text in UTF-8"
+        raise ConfigError(msg, reason="unreadable", hint="name it with --config") from None
+    except (OSError, ValueError) as error:
         msg = f"cannot read the configuration {path}: {_why(error)}"
         raise ConfigError(msg, reason="unreadable", hint="name it with --config") from error
     data, lines = configfile.parse(text, str(path))
@@ -301,10 +329,42 @@ def load(path: Path | None) -> Settings:
 
 
 def _build(data: dict[str, object], lines: configfile.Lines, where: str) -> Settings:
+    _refuse_strange_variables()
+    for key in data:
+        # pydantic-settings takes these as orders to itself: to read more files, or sys.argv.
+        if key.startswith("_"):
+            msg = f"{where}:{lines[(key,)]}: unknown key: no section begins with an underscore"
+            raise ConfigError(msg, reason="invalid", hint=configfile.SEE)
     try:
         return Settings(**data)  # type: ignore[arg-type]  # pydantic checks what YAML gave
     except ValidationError as error:
         raise configfile.refusal(error, Settings, lines, where) from None
+    except (SettingsError, RecursionError) as error:
+        raise _not_json(error) from None
+
+
+def _refuse_strange_variables() -> None:
+    """Refuse a variable that names a section which is none; `__` is ours alone.
+
+    Others that begin with PGDRIFT_ pass: Kubernetes sets some for a Service named pgdrift.
+    """
+    for name in sorted(os.environ):
+        section, nested, _ = name.lower().removeprefix(_PREFIX).partition("__")
+        if name.lower().startswith(_PREFIX) and nested and section not in Settings.model_fields:
+            known = (f"{_PREFIX}{s}".upper() for s in Settings.model_fields)
+            near = configfile.did_you_mean(f"{_PREFIX}{section}".upper(), known)
+            msg = f"the variable {one_line(name)} names no section{near}"
+            hint = "unset it; with two underscores only pgdrift's own settings may begin so"
+            raise ConfigError(msg, reason="invalid", hint=hint)
+
+
+def _not_json(error: Exception) -> ConfigError:
+    """Name the variables of a section; what they hold may be secret."""
+    section = re.search(r'field "(\w+)"', str(error))
+    begin = f"{_PREFIX}{section[1] if section else ''}".upper()
+    given = [one_line(v) for v in sorted(os.environ) if v.upper().startswith(begin)]
+    msg = f"of the variables {', '.join(given)} one cannot be read as JSON"
+    return ConfigError(msg, reason="invalid", hint="a whole section or list is written as JSON")
 
 
 def _why(error: Exception) -> str:

@@ -1,0 +1,193 @@
+"""A configuration is taken or refused: never a traceback, never a secret in what is said."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from pgdrift.errors import ConfigError
+from pgdrift.settings import Settings, load
+
+EXAMPLE = Path(__file__).parent.parent / "config" / "pgdrift.example.yaml"
+SECRET = "s3cretPa55"
+# The same, its secrets in clear, some of them in braces.
+CLEAR = (
+    EXAMPLE.read_text(encoding="utf-8")
+    .replace("dsn_file: /run/secrets/development ", f"dsn: postgresql://u:{SECRET}@h/db ")
+    .replace("token_file: /run/secrets/slack ", f"token: {SECRET} ")
+    .replace("password_file: /run/secrets/smtp ", f'password: "{SECRET}" ')
+    .replace(
+        "    team:\n", f"    eve: {{ type: slack, token: {SECRET}, channel: C1 }}\n    team:\n"
+    )
+)
+PIECES = st.one_of(
+    st.sampled_from("[]{}:,-?&*!|>'\"#%@`=_0 \t\n\0\x85\ufeff"),
+    st.sampled_from(["\n  ", ": ", "- ", "*a", "&a ", "<<: ", "---\n", '"\\0"', "\\ud800"]),
+    st.sampled_from(["!!int ", "!!timestamp ", "!!set ", "!!binary ", "0x_", "1:2:3.4", ".nan"]),
+    st.sampled_from(["on", "null", "2027-02-30", "99999999999d", "0s", "9" * 5000, "_env_file"]),
+    st.sampled_from(["environments", "alerts", "store", "defaults", "follows", "until"]),
+)
+EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), PIECES), min_size=1, max_size=3)
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGDRIFT_CONFIG", raising=False)
+
+
+def taken_or_refused(path: Path, content: str | bytes) -> Settings | None:
+    """Load a file; None when it was refused. Anything else that is raised is a bug."""
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    path.write_bytes(raw)
+    refused: ConfigError | None = None
+    try:
+        return load(path)
+    except ConfigError as error:
+        refused = error
+    assert refused.hint
+    assert SECRET not in str(refused)
+    assert all(line.isprintable() for line in str(refused).split("\n"))
+    return None
+
+
+def refusal(path: Path, content: str | bytes) -> str:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return str(caught.value)
+
+
+many = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@many
+@given(text=st.one_of(st.text(), st.binary(), st.lists(PIECES, max_size=30).map("".join)))
+def test_any_text_is_taken_or_refused(tmp_path: Path, text: str | bytes) -> None:
+    taken_or_refused(tmp_path / "c.yaml", text)
+
+
+@many
+@given(edits=EDITS)
+@example(edits=[(CLEAR.index("token: s") / len(CLEAR), 0, "- "), (0.9, 0, "- ")])
+def test_an_edit_of_the_example_is_taken_or_refused_without_a_secret(
+    tmp_path: Path, edits: list[tuple[float, int, str]]
+) -> None:
+    text = CLEAR
+    for where, length, piece in edits:
+        at = int(where * len(text))
+        text = text[:at] + piece + text[at + length :]
+    taken_or_refused(tmp_path / "c.yaml", text)
+
+
+def test_the_example_is_taken_with_its_secrets_in_clear(tmp_path: Path) -> None:
+    assert CLEAR.count(SECRET) == 4
+    taken = taken_or_refused(tmp_path / "c.yaml", CLEAR)
+    assert taken
+    assert taken.compare.ignore[0].until == date(2027, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "compare:\n  ignore:\n  - { object: 'index:x', reason: r, until: 2027-02-30 }\n",
+            "c.yaml:3: compare.ignore.0.until",
+        ),
+        ("log: {}\non: 1\n", "c.yaml:2: on: unknown key"),
+        ("log: {}\n1: 1\n", "c.yaml:2: 1: unknown key"),
+        ("log: {}\n_env_file: /etc/passwd\n", "c.yaml:2: unknown key"),
+        ("log: {}\n? [a]\n: 1\n", "c.yaml:2: a key is one word"),
+        ("log:\n  level: !!bool x\n", "c.yaml:2: this is not YAML"),
+        ("log:\n  level: 0x_\n", "c.yaml:2: this is not YAML"),
+        ("log: {}\nenvironments: &a { x: *a }\n", "c.yaml:2: nested too deeply"),
+        ("environments: " + "[" * 5000, "c.yaml: nested too deeply"),
+        ("log: {}\nstore: " + "[" * 50 + "]" * 50, "c.yaml:2: nested too deeply"),
+        (
+            "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(
+                f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n"
+                for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "aliases make this configuration too large",
+        ),
+        ("log: {}\nstore: \0\n", "c.yaml:2: this is not YAML"),
+        (b"log: {}\nstore: \xff\xfe\n", "c.yaml:2: the configuration is not text"),
+        ("defaults: { interval: 99999999999d }\n", "at most 3650d"),
+        (f"defaults: {{ interval: {'9' * 400}d }}\n", "at most 3650d"),
+        ("store: { keep: 1000000d }\n", "c.yaml:1: store.keep: a duration is at"),
+        ("defaults: { interval: 0s }\n", "c.yaml:1: defaults.interval: a duration is at"),
+        ("defaults: { timeout: 30d }\n", "c.yaml:1: defaults.timeout: a timeout is at most 1d"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_line(
+    tmp_path: Path, text: str | bytes, words: str
+) -> None:
+    said = refusal(tmp_path / "c.yaml", text)
+    assert words in said
+    assert "hint: " in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"environments: {{ a: {{ dsn:postgresql://u:{SECRET}@h/db }} }}",
+        f"environments: {{ a: {{ dsn, {SECRET} }} }}",
+        f"environments: {{ a: {{ dsn: !{SECRET} x }} }}",
+        f"environments: {{ a: {{ dsn: *{SECRET} }} }}",
+        f"environments: {{ a: {{ dsn: x, follows: 'postgresql://u:{SECRET}@h/db' }} }}",
+        f"alerts: {{ channels: {{ a: {{ type: slack, token: {SECRET}, colour: {SECRET} }} }} }}",
+        f"alerts: {{ channels: {{ a: {{ type: slack, token:{SECRET}, channel: x }} }} }}",
+        f"alerts: {{ channels: {{ a: {{ type: {SECRET} }} }} }}",
+    ],
+)
+def test_no_refusal_repeats_a_secret(tmp_path: Path, text: str) -> None:
+    assert SECRET not in refusal(tmp_path / "c.yaml", text)
+
+
+def test_a_key_is_the_word_that_stands_there(tmp_path: Path) -> None:
+    taken = taken_or_refused(
+        tmp_path / "c.yaml", "environments: { no: { dsn: x }, 2024: { dsn: y, follows: 'no' } }"
+    )
+    assert taken
+    assert list(taken.environments) == ["no", "2024"]
+
+
+def test_a_merge_is_taken(tmp_path: Path) -> None:
+    taken = taken_or_refused(
+        tmp_path / "c.yaml",
+        "environments:\n  a: &a { dsn: x, interval: 5m }\n  b: { <<: *a, interval: 7m }\n",
+    )
+    assert taken
+    assert [taken.interval(n) for n in "ab"] == [timedelta(minutes=5), timedelta(minutes=7)]
+
+
+def test_a_section_in_a_variable_that_is_no_json_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for value in (f'{{"{SECRET}', "[" * 100_000):
+        monkeypatch.setenv("PGDRIFT_ALERTS", value)
+        with pytest.raises(ConfigError, match=r"PGDRIFT_ALERTS .*JSON") as caught:
+            load(None)
+        assert SECRET not in str(caught.value)
+
+
+def test_a_variable_of_a_section_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGDRIFT_STOER__URL", f"sqlite:////{SECRET}")
+    with pytest.raises(ConfigError, match=r"PGDRIFT_STOER__URL .* 'PGDRIFT_STORE'") as caught:
+        load(None)
+    assert SECRET not in str(caught.value)
+
+
+def test_variables_that_kubernetes_sets_for_a_service_are_let_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("SERVICE_HOST", "PORT", "PORT_8080_TCP_ADDR", "WEB_SERVICE_PORT_HTTP"):
+        monkeypatch.setenv(f"PGDRIFT_{name}", "tcp://10.0.0.1:8080")
+    monkeypatch.setenv("PGDRIFT_STORE__URL", "sqlite:///other.db")
+    assert load(None).store.url == "sqlite:///other.db"
