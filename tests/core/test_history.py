@@ -225,7 +225,7 @@ def test_what_was_rolled_back_is_named_as_that() -> None:
     both = snap(table())
     found = explain([changed(table_id())], both, both, (), [migration("43"), rolled_back("42")])
     assert found[table_id()].origin is Origin.MIGRATION
-    assert found[table_id()].blame.migration == "43, rolled back 42"
+    assert found[table_id()].blame.migration == "43, 42 (rolled back)"
 
 
 def test_a_ledger_says_who_ran_the_migration() -> None:

@@ -782,3 +782,64 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_for_long() -> None:
     production.upstream, production.upstream_seen_at = snap(table()), production.now
     ahead = production.now + timedelta(days=1)
     assert not production.look(_read_at(snap(table(), column("new")), ahead)).waits
+
+
+# What could be read only now, or not this time
+
+
+def test_an_attribute_that_is_read_for_the_first_time_is_watched_from_then_on() -> None:
+    """A new release reads more of each object: the first sight of it is what is expected."""
+    production = Environment()
+    production.look(replace(snap(table()), format=0))
+    production.look(snap(table(row_security=True)))
+    assert production.against().outcome is Outcome.IN_SYNC
+    production.look(snap(table(row_security=False)))
+    assert [f.change.attributes for f in production.against().findings] == [
+        {"row_security": (True, False)}
+    ]
+
+
+def test_a_history_that_cannot_be_read_for_once_is_not_forgotten() -> None:
+    production = Environment()
+    kept = table("history")
+    production.look(snap(table(), kept), migrated="1")
+    known = production.book
+    reading = Reading(snap(table(), kept), "gate")
+    conclusion = seen(production.watched, known, reading, None, production.now)
+    assert conclusion.step.histories == known.histories
+
+    gone = Reading(snap(table()), "gate")
+    assert seen(production.watched, known, gone, None, production.now).step.histories == ()
+
+
+def test_a_rule_that_is_switched_on_later_makes_no_difference_with_the_past() -> None:
+    """A migration's columns stand where they stand, also while order does not count."""
+    first, both = column("a", position=1), column("b", position=2)
+    production = Environment()
+    production.look(snap(table(), first))
+    production.look(snap(table(), column("a", position=2), column("b", position=1)), migrated="1")
+    production.watched = replace(production.watched, options=Options(column_order=True))
+    production.look(snap(table(), column("a", position=2), column("b", position=1)))
+    assert production.against().outcome is Outcome.IN_SYNC
+    production.look(snap(table(), first, both))
+    assert len(production.against().findings) == 2
+
+
+def test_what_cannot_be_judged_is_told_once_also_where_the_rest_is_seen() -> None:
+    """Law 3: unknown has an alert of its own, and what was told is ended when it is known again."""
+    production = Environment(TO_CHAT)
+    production.look(snap(table()))
+    for _ in range(3):
+        production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
+    assert production.reasons("reach") == ["opened"]
+    assert production.open("reach")[0].detail.startswith("in part: policy not read")
+    production.look(snap(table()))
+    assert production.reasons("reach") == ["opened", "resolved"]
+
+
+def test_an_upstream_that_is_no_environment_is_missed_aloud() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging.json"))
+    production.upstream_reason = "the snapshot file cannot be used: it was cut"
+    production.look(snap(table()))
+    assert production.reasons("reach") == ["opened"]
+    assert "it was cut" in production.open("reach")[0].detail

@@ -77,6 +77,7 @@ def test_json_counts_findings_and_says_the_worst_and_the_oldest() -> None:
             "severity": "warning",
             "oldest_finding": "2026-11-20T12:00:00+00:00",
             "migrations_missing": None,
+            "ignored": 0,
         },
         {
             "yardstick": "staging",
@@ -86,6 +87,7 @@ def test_json_counts_findings_and_says_the_worst_and_the_oldest() -> None:
             "severity": "critical",
             "oldest_finding": "2026-11-20T12:00:00+00:00",
             "migrations_missing": 2,
+            "ignored": 0,
         },
     ]
 

@@ -41,6 +41,7 @@ async def test_status_says_how_every_environment_stands(site: Shown) -> None:
         "severity": "critical",
         "oldest_finding": "2026-11-20T14:30:00+00:00",
         "migrations_missing": 2,
+        "ignored": 0,
     }
     assert [i["id"] for i in production["incidents"]] == ["inc-7f3a"]
     assert environments["development"]["incidents"] == []

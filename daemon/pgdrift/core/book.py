@@ -5,7 +5,8 @@ The look takes a Book and returns a Step; the store loads the one and saves the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pgdrift.core.incident import Incident, Notice
@@ -28,7 +29,8 @@ class Book:
     `snapshot` is the last good one, `expected` the content that is declared right. `agreed` was
     reached with the upstream named in `agreed_with`, which need not be today's. `sync_point` is
     the latest and has its id. `incidents` are the open ones, oldest first. `against` is the last
-    standing per yardstick, so that a restart shows the last known state. Times are UTC.
+    standing per yardstick, and `not_compared` and `notes` are the last ones too, so that a restart
+    shows the last known state. Times are UTC.
     """
 
     environment: str
@@ -47,6 +49,8 @@ class Book:
     failures: int = 0
     incidents: tuple[Incident, ...] = ()
     against: tuple[Against, ...] = ()
+    not_compared: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Step:
     mark: LedgerMark | None = None
     histories: tuple[History, ...] | None = None
     against: tuple[Against, ...] | None = None
+    not_compared: Mapping[str, int] | None = None
+    notes: tuple[str, ...] | None = None
     incidents: tuple[Incident, ...] = ()
     notices: tuple[tuple[Notice, tuple[str, ...]], ...] = ()
     events: tuple[Event, ...] = ()

@@ -112,7 +112,7 @@ def _explain(
 def _window(migrations: Collection[Migration]) -> Explanation | None:
     if not migrations:
         return None
-    names = ", ".join(m.version if m.applied else f"rolled back {m.version}" for m in migrations)
+    names = ", ".join(m.version if m.applied else f"{m.version} (rolled back)" for m in migrations)
     return Explanation(Origin.MIGRATION, Blame(Confidence.WINDOW, migration=names))
 
 

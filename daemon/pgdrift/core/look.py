@@ -67,6 +67,7 @@ def seen(
     judged = [*verdicts(watched, book, against), reach(watched, _in_part(reading, upstream))]
     told = tell(watched, book, judged, now)
     window = _window(look)
+    aside = _not_compared(reading, expected, upstream.snapshot if upstream else None)
     step = Step(
         environment=watched.name,
         at=now,
@@ -83,6 +84,8 @@ def seen(
         histories=reading.histories,
         sync_point=sync_point,
         against=against,
+        not_compared=aside,
+        notes=reading.notes,
         incidents=told.incidents,
         notices=told.notices,
         events=(
@@ -93,11 +96,9 @@ def seen(
         ),
         based_on=book.sync_point.id if book.sync_point else None,
     )
-    standing = _standing(watched, book, step, reading, outcome, against)
-    aside = _not_compared(reading, expected, upstream.snapshot if upstream else None)
     return Conclusion(
         step,
-        replace(standing, not_compared=aside),
+        _standing(watched, book, step, reading, outcome, against),
         _count(why[c.id] for c in window),
         waits=any(a.held for a in against),
     )
@@ -138,6 +139,8 @@ def remembered(watched: Watched, book: Book) -> Standing:
         objects=len(book.snapshot.objects) if book.snapshot else 0,
         sync_point=book.sync_point,
         against=book.against,
+        not_compared=book.not_compared,
+        notes=book.notes,
     )
 
 
@@ -196,7 +199,7 @@ def _explanations(
     if not changes or book.snapshot is None:
         return {}
     entries = reading.ledger.entries if reading.ledger else ()
-    migrations = applied(book.histories, reading.histories)
+    migrations = applied(book.histories, reading.histories, changes)
     return explain(changes, book.snapshot, reading.snapshot, entries, migrations)
 
 
@@ -288,7 +291,8 @@ def _standing(
         objects=len(snapshot.objects) if snapshot else 0,
         sync_point=step.sync_point or book.sync_point,
         against=against,
-        notes=reading.notes if reading else (),
+        not_compared=book.not_compared if step.not_compared is None else step.not_compared,
+        notes=book.notes if step.notes is None else step.notes,
     )
 
 

@@ -234,7 +234,7 @@ class History:
     tool: str
     table: str
     migrations: tuple[Migration, ...]
-    heads_only: bool = field(default=False, compare=False)
+    heads_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _state(against: Against) -> str:
     state = f"{count} finding{'' if count == 1 else 's'}" if count else "in sync"
     if missing := against.migrations_missing:
         state += f", {missing} migration{'' if missing == 1 else 's'} missing"
-    return state
+    return f"{state}, {against.ignored} ignored" if against.ignored else state
 
 
 def _remarks(standing: Standing) -> Iterator[str]:
@@ -140,6 +140,7 @@ def _against_json(against: Against) -> dict[str, Value]:
         "severity": worst.severity.value if worst else None,
         "oldest_finding": _time(oldest(against.findings)),
         "migrations_missing": against.migrations_missing,
+        "ignored": against.ignored,
     }
 
 

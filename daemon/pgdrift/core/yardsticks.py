@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pgdrift.core.book import Book
 from pgdrift.core.compare import compare
 from pgdrift.core.history import Explanation, missing
-from pgdrift.core.judge import judge
+from pgdrift.core.judge import ignored, judge
 from pgdrift.core.model import (
     SYNC,
     Against,
@@ -66,7 +66,9 @@ def against_sync(look: Look, expected: Snapshot) -> Against:
     changes = compare(normalise(expected, options), found).changes
     policy, now = look.watched.policy, look.now
     findings = judge(changes, lambda _: Direction.CHANGED, look.why, before, policy, now)
-    return _as_far_as_read(Against(SYNC, outcome(findings), findings), before, found)
+    hidden = sum(ignored(changes, policy, now).values())
+    standing = Against(SYNC, outcome(findings), findings, ignored=hidden)
+    return _as_far_as_read(standing, before, found)
 
 
 def against_upstream(look: Look, upstream: Upstream) -> tuple[Agreed | None, Against]:
@@ -79,16 +81,20 @@ def against_upstream(look: Look, upstream: Upstream) -> tuple[Agreed | None, Aga
     agreed = look.book.agreed if look.book.agreed_with == name else None
     known = agreed and replace(agreed, snapshot=normalise(agreed.snapshot, options))
     moved = directions(here, there, known)
+    changes = compare(there, here).changes
     findings = judge(
-        compare(there, here).changes,
+        changes,
         lambda i: moved.get(i, Direction.UNKNOWN),
         {i: e for i, e in look.why.items() if moved.get(i) is not Direction.BEHIND},
         look.last(name),
         look.watched.policy,
         look.now,
     )
-    standing = _held_back(look, upstream, findings)
-    standing = replace(standing, migrations_missing=missing(reading.histories, upstream.histories))
+    standing = replace(
+        _held_back(look, upstream, findings),
+        migrations_missing=missing(reading.histories, upstream.histories),
+        ignored=sum(ignored(changes, look.watched.policy, look.now).values()),
+    )
     standing = _as_far_as_read(standing, look.last(name), reading.snapshot, upstream.snapshot)
     if agreed is None and standing.held:
         return look.book.agreed, standing
