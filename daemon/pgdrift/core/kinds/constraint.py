@@ -29,6 +29,8 @@ _ENFORCED = """(SELECT g.tgconstraint,
     FROM pg_catalog.pg_trigger g
     WHERE g.tgisinternal AND g.tgconstraint <> 0 GROUP BY g.tgconstraint) g"""
 
+# Index and name are joined to each other first: a join by what is NULL in most rows makes a server
+# split its hash table over and over in vain.
 KIND = Kind(
     name="constraint",
     cls=ChangeClass.STRUCTURE,
@@ -37,9 +39,8 @@ KIND = Kind(
         LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
         LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
         JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
-        LEFT JOIN pg_catalog.pg_index x
-            ON x.indexrelid = CASE WHEN k.contype IN ('p', 'u', 'x') THEN k.conindid END
-        LEFT JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+        LEFT JOIN (pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid)
+            ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
         LEFT JOIN {_ENFORCED} ON g.tgconstraint = k.oid AND k.contype = 'f'"""
     + comment_join(CONSTRAINT, "k.oid"),
     where=f"""COALESCE(c.relpersistence, 'p') <> 't' AND {USER_SCHEMA}
