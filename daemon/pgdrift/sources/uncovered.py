@@ -67,6 +67,40 @@ UNION ALL SELECT 'subscription', count(*) FROM pg_catalog.pg_subscription
 UNION ALL SELECT 'user_mapping', count(*) FROM pg_catalog.pg_user_mappings
 """
 
+# An index that enforces no constraint.
+_FOR_ITSELF = (
+    "NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k"
+    " WHERE k.conindid = x.indexrelid AND k.conrelid = x.indrelid)"
+)
+
+# A member of an extension is left out with all that hangs on it. Whether the extension or a user
+# hung it there the catalog does not say, so all is counted.
+_ON_MEMBERS = {
+    "constraint": ("pg_constraint", "conrelid", "x.contype <> 't'"),
+    "index": ("pg_index", "indrelid", _FOR_ITSELF),
+    "policy": ("pg_policy", "polrelid", "true"),
+    "rule": ("pg_rewrite", "ev_class", "x.rulename <> '_RETURN'"),
+    "trigger": ("pg_trigger", "tgrelid", "NOT x.tgisinternal"),
+}
+
+# Rights to members of kinds that are not read; those of the others are objects.
+_RIGHTS_TO_MEMBERS = """
+UNION ALL SELECT 'extension_member_privilege', count(*) FROM (
+    SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, fdwacl
+    FROM pg_catalog.pg_foreign_data_wrapper
+    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, srvacl
+    FROM pg_catalog.pg_foreign_server
+    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanacl
+    FROM pg_catalog.pg_language
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typacl
+    FROM pg_catalog.pg_type WHERE typtype = 'b'
+) x (classid, oid, acl)
+JOIN pg_catalog.pg_depend m ON m.classid = x.classid AND m.objid = x.oid AND m.deptype = 'e'
+LEFT JOIN pg_catalog.pg_init_privs i
+    ON i.classoid = x.classid AND i.objoid = x.oid AND i.objsubid = 0
+WHERE x.acl IS DISTINCT FROM i.initprivs
+"""
+
 
 async def count_not_compared(
     connection: Connection, exclude_schemas: Collection[str] = ()
@@ -90,4 +124,19 @@ def _count(row: _Class) -> str:
     )
 
 
-_QUERY = " UNION ALL ".join(map(_count, _CLASSES)) + _OTHERS
+def _count_on_members(kind: str, catalog: str, relation: str, where: str) -> str:
+    free = not_a_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
+    return (
+        f" UNION ALL SELECT 'extension_member_{kind}', count(*) FROM pg_catalog.{catalog} x"
+        f" JOIN pg_catalog.pg_class c ON c.oid = x.{relation}"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        f" WHERE {USER_SCHEMA} AND ({where}) AND NOT {free}"
+    )
+
+
+_QUERY = (
+    " UNION ALL ".join(map(_count, _CLASSES))
+    + "".join(_count_on_members(kind, *row) for kind, row in _ON_MEMBERS.items())
+    + _RIGHTS_TO_MEMBERS
+    + _OTHERS
+)

@@ -2,10 +2,11 @@
 
 The owner's own are told only where they are not what an owner has anyway. An ACL that was never
 touched means the server's default, which gives PUBLIC routines to execute and types to use.
+What belongs to an extension has what its script granted; told is only what differs from that.
 """
 
 from pgdrift.core.kind import Attribute, Kind
-from pgdrift.core.kinds.fragments import CLASS, NAMESPACE, PROC, TYPE, USER_SCHEMA
+from pgdrift.core.kinds.fragments import CLASS, EXTENSION, NAMESPACE, PROC, TYPE, USER_SCHEMA
 from pgdrift.core.kinds.routines import IDENTITY_ARGUMENTS
 from pgdrift.core.model import ChangeClass
 
@@ -15,10 +16,11 @@ _GRANTEE = f"""CASE WHEN g.grantee = 0 THEN 'PUBLIC'
     WHEN {_NAME} ~ '^"*PUBLIC"*$' THEN '"' || {_NAME} || '"' ELSE {_NAME} END"""
 
 
-def privileges_of(acl: str, owner: str, grantee: str = "") -> str:
+def privileges_of(acl: str, owner: str, grantee: str = "", before: str = "NULL") -> str:
     """Return SQL of rows (grantee, privileges): the grants in an ACL as sorted sets.
 
-    The owner has a row even without a single privilege left, which an ACL says by silence.
+    The owner has a row even without a single privilege left, which an ACL says by silence, and
+    so has everybody in the ACL `before`.
     """
     only = f"WHERE grantee = {grantee}" if grantee else ""
     return f"""SELECT grantee, COALESCE(pg_catalog.array_agg(DISTINCT held COLLATE "C")
@@ -26,7 +28,9 @@ def privileges_of(acl: str, owner: str, grantee: str = "") -> str:
         FROM (SELECT grantee, privilege_type
                      || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS held
                 FROM pg_catalog.aclexplode({acl})
-              UNION ALL SELECT {owner}, NULL) held {only} GROUP BY grantee"""
+              UNION ALL SELECT {owner}, NULL
+              UNION ALL SELECT grantee, NULL FROM pg_catalog.aclexplode({before})) held
+        {only} GROUP BY grantee"""
 
 
 def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of object
@@ -38,22 +42,43 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
     owner: str,
     letter: str,
     parent: tuple[str, str, str],
+    own: tuple[str, str] | None = None,
     where: str = "true",
     args: str = "''",
 ) -> Kind:
     default = f"pg_catalog.acldefault({letter}, {owner})"
+    made = f"COALESCE(script.initprivs, {default})"
+    held = privileges_of(
+        f"COALESCE({acl}, {default})",
+        owner,
+        before=f"CASE WHEN member.objid IS NOT NULL THEN {made} END",
+    )
+    classid, objid, objsubid = parent
+    oid, number = own or (objid, objsubid)
     return Kind(
         name=name,
         cls=ChangeClass.SECURITY,
         path=f"{path} || ({_GRANTEE})",
         args=args,
         source=f"""{source}
-            CROSS JOIN LATERAL ({privileges_of(f"COALESCE({acl}, {default})", owner)}) g""",
-        where=f"""{where} AND {USER_SCHEMA} AND CASE WHEN g.grantee = {owner} THEN g.privileges
-            <> (SELECT o.privileges FROM ({privileges_of(default, owner, owner)}) o)
-            ELSE true END""",
-        parent=parent,
-        member=(parent[0], parent[1]),
+            LEFT JOIN pg_catalog.pg_depend member ON member.deptype = 'e'
+                AND member.refclassid = {EXTENSION} AND member.objsubid = 0
+                AND member.classid = {classid} AND member.objid = {objid}
+            LEFT JOIN pg_catalog.pg_init_privs script ON member.objid IS NOT NULL
+                AND script.classoid = {classid} AND script.objoid = {oid}
+                AND script.objsubid = {number}
+            CROSS JOIN LATERAL ({held}) g""",
+        where=f"""{where} AND {USER_SCHEMA}
+            AND CASE WHEN g.grantee = {owner} OR member.objid IS NOT NULL
+                THEN g.privileges IS DISTINCT FROM
+                    (SELECT o.privileges FROM ({privileges_of(made, owner, "g.grantee")}) o)
+                ELSE true END""",
+        # What is left out cannot be a parent: the extension stands for it.
+        parent=(
+            f"CASE WHEN member.objid IS NULL THEN {classid} ELSE member.refclassid END",
+            f"COALESCE(member.refobjid, {objid})",
+            f"CASE WHEN member.objid IS NULL THEN {objsubid} ELSE 0 END",
+        ),
         attributes=(Attribute("privileges", "g.privileges", ChangeClass.SECURITY),),
     )
 
@@ -99,6 +124,7 @@ KINDS = (
         letter="CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"",
         # The sequence of an identity column is no object: the column stands for it.
         parent=(CLASS, "COALESCE(i.refobjid, c.oid)", "COALESCE(i.refobjsubid, 0)"),
+        own=("c.oid", "0"),
     ),
     _privilege(
         "column_privilege",
@@ -110,6 +136,7 @@ KINDS = (
         owner="c.relowner",
         letter="'c'",
         parent=(CLASS, "c.oid", "CASE WHEN c.relkind IN ('v', 'm') THEN 0 ELSE a.attnum END"),
+        own=("c.oid", "a.attnum"),
     ),
     _privilege(
         "routine_privilege",
