@@ -33,9 +33,13 @@ _CLI_HEAD = """\
 Written by `python docs/generate.py` from the commands themselves.
 
 Exit codes are a contract: **0** in sync, equal, done; **1** drift, a difference; **2** something
-is unknown: it could not be looked at; **3** wrong usage or configuration. When several hold, the
-highest is given. An error that is somebody's fault is one message with a hint on standard error,
-never a traceback.
+is unknown: it, or a part of it, could not be looked at; **3** wrong usage or configuration. When
+several hold, the highest is given. An error that is somebody's fault is one message with a hint on
+standard error, never a traceback.
+
+What a role may not read is no equality: `diff` then tells what it found and what it could not read,
+and exits 2; `snapshot` writes the file, which names what is missing, and exits 2; `sync` refuses,
+for it would declare right what nobody saw.
 
 `diff` and `check` need no configuration and no store: connection URLs are enough. Where a command
 takes an environment, it reads the configuration named by `--config` or `PGDRIFT_CONFIG`, else
@@ -45,8 +49,10 @@ takes an environment, it reads the configuration named by `--config` or `PGDRIFT
 _DIFF_TAIL = """
 `--format json` prints one object: `findings`, each with `kind`, `name` (dotted, quoted as SQL
 would), `change` (`added` in B, `removed` from B, `changed`), `attributes` (name → [in A, in B])
-and `contains` (what came or went with it: a table speaks for its columns); and `not_compared`:
-kind → [in A, in B], how many objects there are of kinds that are not compared.
+and `contains` (what came or went with it: a table speaks for its columns); `not_compared`: kind →
+[in A, in B], how many objects there are of kinds that are not compared; and `unread`: kind → [why
+not in A, why not in B], which kinds the role may not read there, `null` where it could. With
+anything unread the exit code is 2, differences or not: the rest may differ or be equal.
 """
 
 _CONFIG_HEAD = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -197,3 +198,28 @@ def test_a_reader_that_had_enough_sees_no_traceback(sides: tuple[str, str]) -> N
             check=False,
         )
         assert ended.stderr == ""
+
+
+async def test_a_word_that_is_too_long_for_a_file_is_refused(tmp_path: Path) -> None:
+    said = await pgdrift("diff", "a" * 300, "b", cwd=tmp_path)
+    assert said.code == 3, said
+    assert "is no connection URL, no snapshot file, and no environment" in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody without a name")
+def test_a_user_without_a_name_is_a_number() -> None:
+    program = "import os; from pgdrift.cli.daemon import _user; os.setuid(54321); print(_user())"
+    environment = {
+        k: v for k, v in clean_environment().items() if k not in {"LOGNAME", "USER", "LNAME"}
+    }
+    environment.pop("USERNAME", None)
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (said.returncode, said.stdout) == (0, "uid 54321\n"), said.stderr

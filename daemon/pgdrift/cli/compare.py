@@ -6,7 +6,8 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +17,25 @@ from pgdrift.cli import exits, sides
 from pgdrift.cli.options import Config, Format, FormatOption
 from pgdrift.core import render, report, snapshot_file
 from pgdrift.core.compare import Comparison, compare
-from pgdrift.core.model import Standing
+from pgdrift.core.model import Snapshot, Standing
 from pgdrift.core.normalise import Options, normalise
 from pgdrift.errors import ConfigError
 
 Pairs = Mapping[str, tuple[int, int]]
+Unread = Mapping[str, tuple[str | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What two sides differ in, and what is not known: by kind, for A and for B.
+
+    `not_compared` counts objects of kinds that are not compared, `unread` says why a kind that
+    should be could not be read.
+    """
+
+    comparison: Comparison
+    not_compared: Pairs
+    unread: Unread
 
 
 def diff(
@@ -36,11 +51,13 @@ def diff(
     ] = False,
     config: Config = None,
 ) -> int:
-    """Compare two schemas. Exits 0 when equal, 1 on a difference, 2 when it could not look."""
+    """Compare two schemas. Exits 0 when equal, 1 on a difference, 2 when it could not see all."""
     options = Options(column_order=column_order)
-    comparison, not_compared = asyncio.run(_diff(a, b, config, options))
-    typer.echo(_comparison(comparison, not_compared, sides.title(a), sides.title(b), fmt))
-    return exits.DRIFTED if comparison.changes else exits.IN_SYNC
+    compared = asyncio.run(_diff(a, b, config, options))
+    typer.echo(_comparison(compared, sides.title(a), sides.title(b), fmt))
+    if compared.unread:
+        return exits.UNKNOWN
+    return exits.DRIFTED if compared.comparison.changes else exits.IN_SYNC
 
 
 def snapshot(
@@ -50,17 +67,19 @@ def snapshot(
     ] = None,
     config: Config = None,
 ) -> int:
-    """Write a schema as a snapshot file: sorted, one attribute a line, made for git."""
-    text = snapshot_file.dump(asyncio.run(sides.read_side(side, config)).snapshot)
+    """Write a schema as a snapshot file: sorted, one attribute a line, made for git.
+
+    Exits 2 when a kind of object could not be read; the file says which.
+    """
+    found = asyncio.run(sides.read_side(side, config)).snapshot
+    text = snapshot_file.dump(found)
     if output is None:
         sys.stdout.write(text)
-        return exits.IN_SYNC
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write {output}: {error.strerror}"
-        raise ConfigError(msg, reason="usage") from error
-    return exits.IN_SYNC
+    else:
+        _write(output, text)
+    for words in sides.unread_words(found):
+        typer.echo(f"warning: {words}", err=True)
+    return exits.UNKNOWN if found.unread else exits.IN_SYNC
 
 
 def check(
@@ -92,7 +111,15 @@ def standings_text(standings: Sequence[Standing], fmt: Format) -> str:
     return "\n\n".join(map(to_text, standings))
 
 
-async def _diff(a: str, b: str, config: Path | None, options: Options) -> tuple[Comparison, Pairs]:
+def _write(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write {output}: {error.strerror}"
+        raise ConfigError(msg, reason="usage") from error
+
+
+async def _diff(a: str, b: str, config: Path | None, options: Options) -> _Compared:
     before, after = await asyncio.gather(
         sides.read_side(a, config), sides.read_side(b, config), return_exceptions=True
     )
@@ -100,8 +127,11 @@ async def _diff(a: str, b: str, config: Path | None, options: Options) -> tuple[
         raise before
     if isinstance(after, BaseException):
         raise after
-    comparison = compare(normalise(before.snapshot, options), normalise(after.snapshot, options))
-    return comparison, _not_compared(before, after)
+    return _Compared(
+        compare(normalise(before.snapshot, options), normalise(after.snapshot, options)),
+        _not_compared(before, after),
+        _unread(before.snapshot, after.snapshot),
+    )
 
 
 def _not_compared(before: sides.Side, after: sides.Side) -> Pairs:
@@ -112,6 +142,12 @@ def _not_compared(before: sides.Side, after: sides.Side) -> Pairs:
         for side, other in ((before, after), (after, before))
     ]
     return {kind: (counts[0][kind], counts[1][kind]) for kind in sorted(counts[0] | counts[1])}
+
+
+def _unread(before: Snapshot, after: Snapshot) -> Unread:
+    """Return by kind why each side could not be asked for it; None where it could."""
+    kinds = sorted(before.unread.keys() | after.unread.keys())
+    return {kind: (before.unread.get(kind), after.unread.get(kind)) for kind in kinds}
 
 
 async def _check(databases: Sequence[str], config: Path | None) -> Sequence[Standing]:
@@ -132,25 +168,47 @@ async def _check(databases: Sequence[str], config: Path | None) -> Sequence[Stan
     return await glance(settings)
 
 
-def _comparison(comparison: Comparison, not_compared: Pairs, a: str, b: str, fmt: Format) -> str:
+def _comparison(compared: _Compared, a: str, b: str, fmt: Format) -> str:
     if fmt is Format.JSON:
-        answer = {
-            "findings": [render.change_json(c) for c in comparison.changes],
-            "not_compared": {kind: list(counts) for kind, counts in not_compared.items()},
-        }
-        return json.dumps(answer, indent=2, ensure_ascii=False)
+        return json.dumps(_json(compared), indent=2, ensure_ascii=False)
+    changes = compared.comparison.changes
     markdown = fmt is Format.MARKDOWN
     name = render.code if markdown else render.one_line
     to_text = render.change_markdown if markdown else render.change_text
-    count = len(comparison.changes)
-    head = f"{count} {'difference' if count == 1 else 'differences'} from {name(a)} to {name(b)}"
-    if not count:
-        head = f"{name(a)} and {name(b)} are equal"
-    if not_compared:
-        head += f"\nnot compared: {_counts(not_compared)}"
-    items = "\n".join(map(to_text, comparison.changes))
-    parts = [head, items] if markdown else [items, head]
+    head = [_headline(len(changes), name(a), name(b), whole=not compared.unread)]
+    if compared.not_compared:
+        head.append(f"not compared: {_counts(compared.not_compared)}")
+    for kind, side, why in _reasons(compared.unread):
+        head.append(f"not read in {side}: {name(kind.replace('_', ' '))}: {name(why)}")
+    items = "\n".join(map(to_text, changes))
+    # In Markdown one line feed is a space.
+    heading = ("\n\n" if markdown else "\n").join(head)
+    parts = [heading, items] if markdown else [items, heading]
     return "\n\n".join(p for p in parts if p)
+
+
+def _json(compared: _Compared) -> dict[str, object]:
+    return {
+        "findings": [render.change_json(c) for c in compared.comparison.changes],
+        "not_compared": {kind: list(pair) for kind, pair in compared.not_compared.items()},
+        "unread": {kind: list(pair) for kind, pair in compared.unread.items()},
+    }
+
+
+def _headline(count: int, a: str, b: str, *, whole: bool) -> str:
+    """Say how many differences there are; equal is only what was seen as a whole."""
+    if count:
+        return f"{count} {'difference' if count == 1 else 'differences'} from {a} to {b}"
+    if whole:
+        return f"{a} and {b} are equal"
+    return f"unknown: no difference from {a} to {b} in what could be read"
+
+
+def _reasons(unread: Unread) -> Iterator[tuple[str, str, str]]:
+    for kind, reasons in unread.items():
+        for side, why in zip("AB", reasons, strict=True):
+            if why is not None:
+                yield kind, side, why
 
 
 def _counts(not_compared: Pairs) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import importlib
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from pgdrift.cli.compare import standings_text
 from pgdrift.cli.options import Config, Format, FormatOption
 from pgdrift.core.look import remembered
 from pgdrift.core.model import Standing, SyncPoint
-from pgdrift.errors import ConfigError
+from pgdrift.errors import ConfigError, SourceError
 from pgdrift.log import configure
 from pgdrift.sources.reading import read_once
 
@@ -50,7 +51,7 @@ def sync(
     config: Config = None,
 ) -> int:
     """Declare that an environment is right as it is now: a sync point, with its snapshot."""
-    who = actor or getpass.getuser()
+    who = actor or _user()
     point, count = asyncio.run(_sync(sides.settings(config), environment, reason, who))
     typer.echo(
         f"sync point {point.id} of {environment} at {point.at:%Y-%m-%d %H:%M:%S} UTC: "
@@ -75,6 +76,14 @@ def demo(
         msg = f"the demo needs the package {error.name}"
         raise ConfigError(msg, reason="usage", hint="pip install 'pgdrift[demo]'") from error
     return story.run(port=port, exit_after=exit_after)
+
+
+def _user() -> str:
+    """Return who runs this; in a container that may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -110,6 +119,10 @@ async def _sync(settings: Settings, name: str, reason: str, actor: str) -> tuple
         raise ConfigError(msg, reason="usage", hint=f"configured are: {known}")
     environment = settings.environments[name]
     snapshot = (await read_once(environment.read_dsn(), ledger=environment.ledger)).snapshot
+    if words := "; ".join(sides.unread_words(snapshot)):
+        msg = f"{name} cannot be declared right, for it was not seen as a whole: {words}"
+        hint = "grant SELECT on the catalogs that are named, and declare it again"
+        raise SourceError(msg, reason="permission", hint=hint)
     async with open_store(settings.store.url) as store:
         point = await store.declare(SyncPoint(name, datetime.now(UTC), reason, actor), snapshot)
     return point, len(snapshot.objects)

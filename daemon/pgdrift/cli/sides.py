@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdrift.core import snapshot_file
 from pgdrift.core.model import Reading, Snapshot
+from pgdrift.core.render import one_line
 from pgdrift.errors import ConfigError
 from pgdrift.sources.connection import describe
 from pgdrift.sources.reading import read_once
@@ -69,12 +71,19 @@ async def read_side(side: str, config: Path | None) -> Side:
     return _of(await read_once(known[side].read_dsn(), ledger=known[side].ledger))
 
 
+def unread_words(snapshot: Snapshot) -> Iterator[str]:
+    """Say of each kind that could not be read why; empty for a whole snapshot."""
+    for kind, why in sorted(snapshot.unread.items()):
+        yield one_line(f"{kind.replace('_', ' ')} not read: {why}")
+
+
 def _of(reading: Reading) -> Side:
     return Side(reading.snapshot, reading.not_compared)
 
 
 def _is_file(side: str) -> bool:
-    return side.endswith(".json") or Path(side).is_file()
+    # Not Path.is_file, which raises for a word that is too long for a name.
+    return side.endswith(".json") or os.path.isfile(side)  # noqa: PTH113
 
 
 def read_file(path: Path) -> Snapshot:
@@ -83,7 +92,8 @@ def read_file(path: Path) -> Snapshot:
         return snapshot_file.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror}"
-        raise ConfigError(msg, reason="unreadable") from error
+        hint = "write one with `pgdrift snapshot`"
+        raise ConfigError(msg, reason="unreadable", hint=hint) from error
     except ValueError as error:
         hint = "write one with `pgdrift snapshot`; SQL files are not read yet"
         msg = f"cannot use {path} as a snapshot: {error}"
