@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
+from markdown_it import MarkdownIt
 
 from pgdrift.core.incident import Incident, State
 from pgdrift.core.model import SYNC, Against, Direction, Outcome, Severity, Standing, SyncPoint
@@ -54,8 +56,9 @@ def test_unknown_is_said_with_its_reason_and_never_as_in_sync() -> None:
         reason="no route to host",
         against=(Against(SYNC, Outcome.UNKNOWN, reason="no route to host"),),
     )
+    assert "unknown: no route to host" in standing_text(unknown)
+    assert "unknown: `no route to host`" in standing_markdown(unknown)
     for text in (standing_text(unknown), standing_markdown(unknown)):
-        assert "unknown: no route to host" in text
         assert "in sync" not in text
 
 
@@ -133,3 +136,39 @@ def test_hostile_names_stay_on_their_lines(one: str, two: str) -> None:
         for name, why in (("a", "b"), (one, two))
     )
     assert len(plain.splitlines()) == len(hostile.splitlines())
+
+
+HOSTILE = "<img src=x onerror=alert(1)> [a](http://evil) **b** `c` | # @all"
+
+
+def _hostile(name: str, why: str) -> Standing:
+    against = (
+        Against(name, Outcome.UNKNOWN, (finding(added(table_id(name))),), reason=why),
+        Against(why, Outcome.DRIFTED, (finding(),)),
+    )
+    return Standing(name, Outcome.UNKNOWN, reason=why, against=against, notes=(why,))
+
+
+@given(names.filter(str.strip), names.filter(str.strip))
+@example(HOSTILE, HOSTILE)
+@example("`", "a\n\n<b>\n# x")
+def test_in_markdown_what_others_named_or_said_is_code_and_nothing_else(
+    name: str, why: str
+) -> None:
+    def shape(text: str) -> list[str]:
+        tokens = MarkdownIt("commonmark").parse(text)
+        return [t.type for token in tokens for t in (token, *(token.children or ()))]
+
+    hostile = shape(standing_markdown(_hostile(name, why)))
+    assert hostile == shape(standing_markdown(_hostile("a", "b")))
+    assert not {"html_block", "html_inline", "link_open", "image"} & set(hostile)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_a_finding_in_markdown_names_environments_as_code(direction: Direction) -> None:
+    found = finding(added(table_id("t")), direction=direction)
+    text = standing_markdown(
+        Standing("<b>", Outcome.DRIFTED, against=(Against("<i>", Outcome.DRIFTED, (found,)),))
+    )
+    tokens = MarkdownIt("commonmark").parse(text)
+    assert not [t for token in tokens for t in token.children or () if t.type == "html_inline"]

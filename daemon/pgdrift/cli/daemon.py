@@ -121,7 +121,7 @@ async def _sync(settings: Settings, name: str, reason: str, actor: str) -> tuple
     snapshot = (await read_once(environment.read_dsn(), ledger=environment.ledger)).snapshot
     if words := "; ".join(sides.unread_words(snapshot)):
         msg = f"{name} cannot be declared right, for it was not seen as a whole: {words}"
-        hint = "grant SELECT on the catalogs that are named, and declare it again"
+        hint = "grant the right that is named, and declare it again"
         raise SourceError(msg, reason="permission", hint=hint)
     async with open_store(settings.store.url) as store:
         point = await store.declare(SyncPoint(name, datetime.now(UTC), reason, actor), snapshot)

@@ -145,8 +145,8 @@ def finding_json(finding: Finding) -> dict[str, Value]:
 
 def finding_markdown(finding: Finding, environment: str, yardstick: str) -> str:
     """Return a finding as Markdown."""
-    words = direction_words(finding, environment, yardstick)
-    return f"{change_markdown(finding.change)}\n\n  {finding.severity.value}, {one_line(words)}"
+    words = direction_words(finding, code(environment), code(yardstick))
+    return f"{change_markdown(finding.change)}\n\n  {finding.severity.value}, {words}"
 
 
 def direction_words(finding: Finding, environment: str, yardstick: str) -> str:

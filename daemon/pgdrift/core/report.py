@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from pgdrift.core.incident import Incident
 from pgdrift.core.model import SYNC, Against, Finding, Outcome, Standing, Value
-from pgdrift.core.render import finding_json, finding_markdown, finding_text, one_line
+from pgdrift.core.render import code, finding_json, finding_markdown, finding_text, one_line
 
 _WORDS = {
     Outcome.IN_SYNC: "in sync",
@@ -79,6 +79,10 @@ def oldest(findings: Iterable[Finding]) -> datetime | None:
     return min((f.first_seen for f in findings), default=None)
 
 
+# Names and what others say are hostile: how they are made harmless for the place they go to.
+_Harmless = Callable[[str], str]
+
+
 def _text(standing: Standing) -> Iterator[str]:
     name = one_line(standing.environment)
     reason = f": {one_line(standing.reason)}" if standing.reason else ""
@@ -87,35 +91,35 @@ def _text(standing: Standing) -> Iterator[str]:
     else:
         yield f"{name}: {_WORDS[standing.outcome]}{reason}"
     for against in standing.against:
-        yield f"  against {_yardstick(standing, against)}: {_state(against)}"
+        yield f"  against {_yardstick(standing, against, one_line)}: {_state(against, one_line)}"
         for finding in against.findings:
             text = finding_text(finding, standing.environment, against.yardstick)
             yield from (f"    {line}" for line in text.splitlines())
-    for note in _remarks(standing):
+    for note in _remarks(standing, one_line):
         yield f"  note: {note}"
 
 
 def _markdown(standing: Standing) -> Iterator[str]:
-    reason = f": {one_line(standing.reason)}" if standing.reason else ""
-    yield f"## {one_line(standing.environment)}: {_WORDS[standing.outcome]}{reason}"
+    reason = f": {code(standing.reason)}" if standing.reason else ""
+    yield f"## {code(standing.environment)}: {_WORDS[standing.outcome]}{reason}"
     for against in standing.against:
-        yield f"Against {_yardstick(standing, against)}: {_state(against)}"
+        yield f"Against {_yardstick(standing, against, code)}: {_state(against, code)}"
         for finding in against.findings:
             yield finding_markdown(finding, standing.environment, against.yardstick)
-    if remarks := list(_remarks(standing)):
+    if remarks := list(_remarks(standing, code)):
         yield "\n".join(f"- note: {note}" for note in remarks)
 
 
-def _yardstick(standing: Standing, against: Against) -> str:
+def _yardstick(standing: Standing, against: Against, harmless: _Harmless) -> str:
     if against.yardstick != SYNC:
-        return one_line(against.yardstick)
+        return harmless(against.yardstick)
     at = standing.sync_point.at if standing.sync_point else None
     return f"its sync point of {at:%Y-%m-%d %H:%M} UTC" if at else "its sync point"
 
 
-def _state(against: Against) -> str:
+def _state(against: Against, harmless: _Harmless) -> str:
     if against.outcome is Outcome.UNKNOWN:
-        return f"unknown: {one_line(against.reason)}"
+        return f"unknown: {harmless(against.reason)}" if against.reason else "unknown"
     count = len(against.findings)
     state = f"{count} finding{'' if count == 1 else 's'}" if count else "in sync"
     if missing := against.migrations_missing:
@@ -123,8 +127,8 @@ def _state(against: Against) -> str:
     return f"{state}, {against.ignored} ignored" if against.ignored else state
 
 
-def _remarks(standing: Standing) -> Iterator[str]:
-    yield from map(one_line, standing.notes)
+def _remarks(standing: Standing, harmless: _Harmless) -> Iterator[str]:
+    yield from map(harmless, standing.notes)
     if standing.not_compared:
         counts = sorted(standing.not_compared.items())
         yield "not compared: " + ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in counts)
