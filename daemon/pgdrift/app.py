@@ -56,7 +56,7 @@ async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> No
     """
     settings = load(config)
     log.configure(settings.log.level, settings.log.format)
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.url, exclusive=True) as store:
         daemon = Daemon(config, settings, store, stop or asyncio.Event())
         with _signals({signal.SIGTERM: daemon.stop, signal.SIGINT: daemon.stop}, daemon.reload):
             await daemon.run()
@@ -170,8 +170,8 @@ class Daemon:
                 for task in (*ends, *helpers):
                     task.cancel()
         finally:
-            for found in sources.values():
-                await found.close()
+            # Side by side: each silent server takes its two seconds.
+            await asyncio.gather(*(found.close() for found in sources.values()))
         self.settings = settings
 
     def _watch(self, name: str, found: Source) -> Watch:
@@ -264,7 +264,7 @@ class Daemon:
     async def _deliver(self, ending: asyncio.Event) -> None:
         """Tell what is due, whenever something may be; a delivery under way is finished first."""
         s = self.store
-        outbox = Outbox(s.due, s.begin, s.done, s.failed)
+        outbox = Outbox(s.due, s.begin, s.done, s.failed, s.postpone)
         interrupted = True
         while not ending.is_set():
             self.deliverable.clear()

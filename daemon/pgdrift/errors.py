@@ -1,4 +1,7 @@
-"""Errors by whose fault they are. Anything else that is raised is a bug and ends the process.
+"""Errors by whose fault they are.
+
+Anything else that is raised is a bug and ends the process; while a delivery is told, it ends that
+delivery alone.
 
 Each error says what happened, where, and what to do next. `reason` comes from a small closed set
 and is a log field and a metric label; the message is for people and carries no secret.
@@ -38,7 +41,7 @@ class SourceError(PgdriftError):
 class SinkError(PgdriftError):
     """The channel's: a message could not be delivered.
 
-    Reasons: unreachable, rate_limited, refused, authentication, invalid.
+    Reasons: unreachable, rate_limited, refused, authentication, invalid, and bug: pgdrift's own.
     """
 
     def __init__(
@@ -64,5 +67,6 @@ class SinkError(PgdriftError):
 class StoreError(PgdriftError):
     """The store's: what must survive could not be kept or read back.
 
-    Reasons: unwritable, full, locked, too_new, damaged, and stale: another process was faster.
+    Reasons: unwritable, full, locked, too_new, damaged, conflict: what is kept contradicts it, and
+    stale: another process was faster.
     """

@@ -22,7 +22,15 @@ from pgdrift.core.model import Origin, Outcome, Standing
 
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
-NOTIFIED = ("delivered", "unreachable", "rate_limited", "refused", "authentication", "invalid")
+NOTIFIED = (
+    "delivered",
+    "unreachable",
+    "rate_limited",
+    "refused",
+    "authentication",
+    "invalid",
+    "bug",
+)
 """What becomes of one try to notify: it arrived, or the reason of a SinkError."""
 
 

@@ -259,3 +259,10 @@ async def test_a_password_is_never_sent_in_clear_unasked(server: MailServer) -> 
         await deliver(channel, on_its_way(samples.night()), link=LINK)
     assert (caught.value.reason, caught.value.retry) == ("refused", False)
     assert "STARTTLS" in str(caught.value)
+
+
+async def test_a_name_that_the_resolver_cannot_ask_for_is_unreachable(dba: EmailChannel) -> None:
+    channel = dba.model_copy(update={"host": "smtp..example.org"})
+    with pytest.raises(SinkError) as caught:
+        await deliver(channel, on_its_way(samples.night()), link=LINK)
+    assert (caught.value.reason, caught.value.in_doubt) == ("unreachable", False)

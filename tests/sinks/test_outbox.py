@@ -1,13 +1,17 @@
 import asyncio
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+import structlog
 
 from pgdrift.core.incident import Delivery
-from pgdrift.errors import SinkError
-from pgdrift.sinks.outbox import Outbox, Send, deliver_due, next_attempt
+from pgdrift.errors import SinkError, StoreError
+from pgdrift.log import configure
+from pgdrift.metrics import NOTIFIED
+from pgdrift.sinks.outbox import GIVE_UP, Outbox, Send, deliver_due, next_attempt
 from tests.sinks import samples
 from tests.sinks.samples import NOW
 
@@ -54,7 +58,7 @@ class Book:
         self.log: list[tuple[object, ...]] = []
 
     def outbox(self) -> Outbox:
-        return Outbox(self.due, self.begin, self.done, self.failed)
+        return Outbox(self.due, self.begin, self.done, self.failed, self.postpone)
 
     async def due(self, now: datetime) -> Sequence[Delivery]:
         return self.queue
@@ -69,6 +73,9 @@ class Book:
         self, delivery: Delivery, now: datetime, reason: str, again: datetime | None
     ) -> None:
         self.log.append(("failed", delivery.id, reason, again))
+
+    async def postpone(self, channel: str, until: datetime) -> None:
+        self.log.append(("postpone", channel, until))
 
 
 def waiting(id_: str, channel: str = "oncall", incident: str = "one") -> Delivery:
@@ -100,7 +107,8 @@ async def test_a_failure_is_kept_with_when_to_try_again() -> None:
         raise fault("rate_limited", after=40)
 
     assert await tell(book, send) == [("a", "rate_limited")]
-    assert book.log[-1] == ("failed", "a", "rate_limited", NOW + timedelta(seconds=40))
+    at = NOW + timedelta(seconds=40)
+    assert book.log[1:] == [("failed", "a", "rate_limited", at), ("postpone", "oncall", at)]
 
 
 async def test_a_slow_channel_holds_up_no_other() -> None:
@@ -163,14 +171,56 @@ async def test_a_channel_that_is_not_to_be_had_is_asked_once_in_a_round(reason: 
 
     assert await tell(book, send) == [("0", reason), ("x", "delivered")]
     assert ("begin", "1") not in book.log
+    assert ("postpone", "oncall", NOW + timedelta(seconds=15)) in book.log
 
 
-async def test_a_bug_is_raised_and_leaves_the_delivery_begun() -> None:
+async def test_a_channel_that_is_not_to_be_had_is_asked_once_also_when_it_is_given_up() -> None:
+    old = [replace(d, notice=replace(d.notice, at=NOW - GIVE_UP)) for d in map(waiting, "123")]
+    book = Book(*(replace(d, id=f"{n}") for n, d in enumerate(old)))
+
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        raise fault()
+
+    assert await tell(book, send) == [("0", "unreachable")]
+    assert book.log == [("begin", "0"), ("failed", "0", "unreachable", None)]
+
+
+@pytest.fixture
+def logging() -> Iterator[Callable[..., None]]:
+    """Give what sets up logging; after the test it is as it was."""
+    yield configure
+    structlog.reset_defaults()
+
+
+async def test_a_bug_ends_the_delivery_that_it_befell_and_no_other(
+    logging: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logging(fmt="json")
+    book = Book(waiting("a"), waiting("b", incident="two"))
+
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        return {"ts": {"b": "1"}[delivery.id]}
+
+    assert await tell(book, send) == [("a", "bug"), ("b", "delivered")]
+    assert ("failed", "a", "bug", None) in book.log
+    bug, given_up, _ = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (bug["event"], given_up["event"]) == ("notification.bug", "notification.given_up")
+    assert "Traceback" in bug["exception"]
+    assert "KeyError: 'a'" in bug["exception"]
+    assert "bug" in NOTIFIED
+
+
+async def test_what_the_store_cannot_keep_is_no_fault_of_the_delivery() -> None:
     book = Book(waiting("a"))
 
     async def send(delivery: Delivery) -> Mapping[str, str]:
-        raise ZeroDivisionError
+        return {}
 
-    with pytest.raises(ExceptionGroup):
-        await tell(book, send)
+    async def done(delivery: Delivery, now: datetime, ref: Mapping[str, str]) -> None:
+        raise StoreError("no space", reason="full")
+
+    outbox = replace(book.outbox(), done=done)
+    with pytest.raises(ExceptionGroup) as caught:
+        await deliver_due(outbox, send, now=lambda: NOW, jitter=lambda: 0.0)
+    assert caught.value.subgroup(StoreError)
     assert book.log == [("begin", "a")]

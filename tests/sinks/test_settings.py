@@ -25,7 +25,17 @@ def test_the_type_chooses_the_channel() -> None:
         (SLACK, "no token: give token_file"),
         ({**SLACK, "token": "t", "token_file": "/f"}, "two sources for one secret"),
         ({**SLACK, "token": "two\nlines"}, "more than one line"),
-        ({**SLACK, "token": "t", "base_url": "ftp://x"}, "base_url must begin with https://"),
+        ({**SLACK, "token": "t", "base_url": "ftp://x"}, "must be a whole address, https://"),
+        ({**SLACK, "token": "t", "base_url": "https://a..b/"}, "between dots have 1 to 63 letters"),
+        ({**SLACK, "token": "t", "base_url": "https://a:99999/"}, "cannot be read"),
+        ({**EMAIL, "host": "smtp..example.org"}, "between dots have 1 to 63 letters"),
+        ({**EMAIL, "host": f"{'x' * 64}.org"}, "between dots have 1 to 63 letters"),
+        ({**EMAIL, "host": "a." * 127}, "1 to 253 letters"),
+        ({**EMAIL, "host": ""}, "1 to 253 letters"),
+        ({**EMAIL, "host": "smtp.example.org:25"}, "host's name or address, and nothing else"),
+        ({**EMAIL, "host": "smtp example"}, "host's name or address, and nothing else"),
+        ({"type": "slack_webhook", "url": "https://hooks..slack.com/x"}, "1 to 63 letters"),
+        ({"type": "slack_webhook", "url": "https://[::1"}, "cannot be read"),
         ({"type": "slack_webhook"}, "no url: give url_file"),
         ({"type": "slack_webhook", "url": "hooks.slack.com"}, "whole address"),
         ({**EMAIL, "to": []}, "at least 1 item"),
@@ -42,6 +52,22 @@ def test_what_cannot_be_meant_is_refused_in_clear_words(
 ) -> None:
     with pytest.raises(ValidationError, match=words):
         read(settings)
+
+
+@pytest.mark.parametrize(
+    "host", ["smtp", "mail_1", "smtp.example.org.", "münchen.example", "127.0.0.1", "::1"]
+)
+def test_every_host_that_a_connection_can_be_made_to_is_taken(host: str) -> None:
+    assert read({**EMAIL, "host": host}).host == host
+    url = f"https://{f'[{host}]' if ':' in host else host}:8443/api/"
+    assert read({**SLACK, "token": "t", "base_url": url}).base_url == url
+
+
+@pytest.mark.parametrize("url", ["https://x:s3cret/", "https://[s3cret/", "https://s3cret..x/"])
+def test_a_url_that_is_none_is_not_repeated(url: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SlackWebhookChannel.model_validate({"type": "slack_webhook", "url": url})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_no_secret_is_shown() -> None:

@@ -1,7 +1,9 @@
 """The outbox on a real store and a real Slack: whatever breaks, people hear of it once."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from pgdrift.core.book import Step
 from pgdrift.core.incident import Delivery, Notice
 from pgdrift.demo.slack import SlackDouble
-from pgdrift.sinks import SlackChannel, deliver
+from pgdrift.errors import SinkError
+from pgdrift.sinks import Channel, EmailChannel, SlackChannel, SlackWebhookChannel, deliver
 from pgdrift.sinks.outbox import Outbox, deliver_due
 from pgdrift.store import Store, open_store
 from tests.sinks import samples
+from tests.sinks.mailserver import MailServer
 from tests.sinks.samples import NOW
 
 Send = Callable[[Delivery], Awaitable[Mapping[str, str]]]
@@ -43,8 +47,15 @@ async def start(url: str, send: Send, *, after: timedelta = timedelta()) -> list
     return [t.outcome for t in told]
 
 
+def to(channel: Channel) -> Send:
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        return await deliver(channel, delivery, link=None)
+
+    return send
+
+
 def outbox(store: Store) -> Outbox:
-    return Outbox(store.due, store.begin, store.done, store.failed)
+    return Outbox(store.due, store.begin, store.done, store.failed, store.postpone)
 
 
 @pytest.mark.parametrize("arrives", [False, True])
@@ -113,3 +124,101 @@ async def test_a_message_that_somebody_deleted_is_replaced_by_one_and_no_more(
     assert await start(url, send) == ["delivered"]
     root, reply = slack.messages
     assert reply["thread_ts"] == root["ts"]
+
+
+@pytest.mark.parametrize(("before", "now"), [*permutations(["slack", "slack_webhook", "email"], 2)])
+async def test_a_channel_of_another_type_under_the_same_name_begins_anew(
+    url: str,
+    slack: SlackDouble,
+    server: MailServer,
+    oncall: SlackChannel,
+    hook: SlackWebhookChannel,
+    dba: EmailChannel,
+    before: str,
+    now: str,
+) -> None:
+    """The incident is still open, and what the old channel returned means nothing to the new."""
+    channels: dict[str, Channel] = {c.type: c for c in (oncall, hook, dba)}
+    first = samples.night()
+    notices = (first, samples.changed(first), samples.resolved(first))
+    for notice, type_ in zip(notices, (before, now, now), strict=True):
+        await keep(url, notice)
+        assert await start(url, to(channels[type_])) == ["delivered"]
+
+    if now == "slack":
+        root, reply = slack.messages[-2:]
+        assert "thread_ts" not in root
+        assert reply["thread_ts"] == root["ts"]
+        assert root["text"].startswith("✅")
+    elif now == "slack_webhook":
+        first_here, second_here = slack.messages[-2:]
+        assert "changed:" not in first_here["text"]
+        assert "resolved:" in second_here["text"]
+    else:
+        second, third = server.mails[-2:]
+        assert second["In-Reply-To"] is None
+        assert third["In-Reply-To"] == second["Message-ID"]
+
+
+async def test_a_delivery_that_no_code_can_tell_ends_and_the_others_are_told(
+    url: str, slack: SlackDouble, oncall: SlackChannel
+) -> None:
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        if delivery.notice.incident.environment == "production":
+            raise KeyError("channel")
+        return await deliver(oncall, delivery, link=None)
+
+    await keep(url, samples.night())
+    other = samples.opened(samples.index_added(), environment="staging", against="sync")
+    await keep(url, replace(other, incident=replace(other.incident, id="other")))
+
+    assert await start(url, send) == ["bug", "delivered"]
+    assert await start(url, send, after=timedelta(hours=1)) == []
+    assert len(slack.messages) == 1
+
+
+async def test_while_one_channel_is_down_for_many_incidents_another_tells_them_all(
+    url: str, slack: SlackDouble, oncall: SlackChannel
+) -> None:
+    tries: list[str] = []
+
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        tries.append(delivery.channel)
+        if delivery.channel == "dead":
+            raise SinkError("no", reason="unreachable", retry=True)
+        return await deliver(oncall, delivery, link=None)
+
+    notices = [samples.opened(samples.index_added(), environment=f"e{n}") for n in range(150)]
+    notices = [replace(n, incident=replace(n.incident, id=f"i{i}")) for i, n in enumerate(notices)]
+    async with open_store(url) as store:
+        told = tuple((n, ("dead", "oncall")) for n in notices)
+        await store.save(
+            Step("production", NOW, incidents=tuple(n.incident for n in notices), notices=told)
+        )
+
+    for seconds in (0, 5, 10):
+        await start(url, send, after=timedelta(seconds=seconds))
+
+    assert len(slack.messages) == 150
+    assert tries.count("dead") == 1, "nobody asks a dead channel again before its time"
+    await start(url, send, after=timedelta(seconds=15))
+    assert tries.count("dead") == 2
+
+
+async def test_one_notice_that_its_channel_never_takes_holds_up_no_other(
+    url: str, slack: SlackDouble, oncall: SlackChannel
+) -> None:
+    """As a mail at which a filter hangs up each time: it looks as if the server were down."""
+
+    async def send(delivery: Delivery) -> Mapping[str, str]:
+        if delivery.notice.incident.environment == "production":
+            raise SinkError("hung up", reason="unreachable", retry=True)
+        return await deliver(oncall, delivery, link=None)
+
+    await keep(url, samples.night())
+    other = samples.opened(samples.index_added(), environment="staging", against="sync")
+    await keep(url, replace(other, incident=replace(other.incident, id="other")))
+
+    assert await start(url, send) == ["unreachable"]
+    again = await start(url, send, after=timedelta(seconds=15))
+    assert again == ["delivered", "unreachable"]

@@ -90,3 +90,25 @@ async def test_500_findings_fit_into_one_message(
     findings = [samples.hostile(f"{'&' * 60}{i}", text="<\n" * 50_000) for i in range(500)]
     await deliver(hook, on_its_way(samples.opened(*findings)), link=LINK)
     assert "more" in everything(slack.messages[0])
+
+
+async def test_a_file_with_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    channel = SlackWebhookChannel(type="slack_webhook", url_file=file)
+    for url in ("https://hooks..slack.com/s3cret", "https://[s3cret", "https://x:s3cret/"):
+        file.write_text(url)
+        with pytest.raises(SinkError) as caught:
+            await deliver(channel, on_its_way(samples.night()), link=LINK)
+        assert (caught.value.reason, caught.value.retry) == ("invalid", True)
+        assert "s3cret" not in str(caught.value)
+
+
+async def test_a_name_that_the_resolver_cannot_ask_for_is_unreachable(
+    hook: SlackWebhookChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy..example.org:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(SinkError) as caught:
+        await deliver(hook, on_its_way(samples.night()), link=LINK)
+    assert (caught.value.reason, caught.value.in_doubt) == ("unreachable", False)

@@ -91,6 +91,8 @@ def look(k: int, environment: str = "prod") -> Step:
         gate=f"gate {k}",
         sync_point=SyncPoint(environment, NOW, "first look", "pgdrift") if k == 1 else None,
         against=(Against("sync", Outcome.DRIFTED, reason=f"look {k}"),),
+        not_compared={"cast": k},
+        notes=(f"look {k}", "no ledger here"),
         incidents=(about,),
         notices=((notice(about), ("oncall", "dba")),),
         events=tuple(Event(environment, NOW, "told", f"look {k}", s) for s in "abc"),

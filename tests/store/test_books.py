@@ -15,9 +15,9 @@ from sqlalchemy import Engine, event
 from pgdrift.core.book import Book, Step
 from pgdrift.core.incident import State
 from pgdrift.core.model import Event, LedgerMark, Outcome, SyncPoint
-from pgdrift.errors import ConfigError
+from pgdrift.errors import ConfigError, StoreError
 from pgdrift.store import Stale, Store, open_store
-from tests.store.nouns import MINUTE, NOW, incident, look, tables
+from tests.store.nouns import MINUTE, NOW, incident, look, notice, tables
 
 
 @contextmanager
@@ -58,6 +58,8 @@ async def test_a_book_comes_back_whole_also_after_a_restart(store: Store, url: s
                 failures=1,
                 incidents=step.incidents,
                 against=step.against or (),
+                not_compared=step.not_compared or {},
+                notes=step.notes or (),
             )
 
 
@@ -79,12 +81,13 @@ async def test_what_a_step_leaves_out_stays_as_it_was(store: Store) -> None:
 async def test_a_step_without_outcome_is_no_look(store: Store) -> None:
     await store.save(look(1))
 
-    await store.save(Step("prod", NOW + 5 * MINUTE, against=(), based_on=1))
+    empty = Step("prod", NOW + 5 * MINUTE, against=(), not_compared={}, notes=(), based_on=1)
+    await store.save(empty)
 
     book = await store.load("prod")
     assert (book.outcome, book.reason, book.failures) == (Outcome.DRIFTED, "look 1", 1)
     assert book.looked_at == NOW + MINUTE
-    assert book.against == ()
+    assert (book.against, book.not_compared, book.notes) == ((), {}, ())
 
 
 async def test_a_first_look_declares_what_it_saw(store: Store) -> None:
@@ -220,3 +223,19 @@ async def test_a_look_cancelled_at_any_statement_is_kept_whole(store: Store) -> 
             break
         assert isinstance(result, asyncio.CancelledError)
     assert n > 10
+
+
+async def test_what_contradicts_what_is_kept_is_refused_in_our_words(
+    store: Store, url: str
+) -> None:
+    """Two daemons on one store, as a lock keeps them from being: both open the same revision."""
+    await store.save(look(1))
+    before = await store.load("prod")
+    told = notice(incident("i-prod", revision=1))
+
+    async with open_store(url) as other:
+        with pytest.raises(StoreError, match=r"notice\.id") as caught:
+            await other.save(Step("prod", NOW, notices=((told, ("oncall",)),), based_on=1))
+        assert caught.value.reason == "conflict"
+        assert await other.load("prod") == before
+        await other.save(look(2))

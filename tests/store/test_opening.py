@@ -28,9 +28,9 @@ def schema(path: Path) -> list[Any]:
         return c.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
 
 
-async def refusal(url: str, **options: float) -> StoreError:
+async def refusal(url: str, *, patience: float = 10.0, exclusive: bool = False) -> StoreError:
     with pytest.raises(StoreError) as caught:
-        async with open_store(url, **options):
+        async with open_store(url, patience=patience, exclusive=exclusive):
             pass
     return caught.value
 
@@ -122,6 +122,39 @@ async def test_a_store_that_another_process_holds_is_waited_for_and_then_named(
 
     assert error.reason == "locked"
     await store.save(look(1))
+
+
+async def test_a_store_has_one_daemon_at_a_time(tmp_path: Path, path: Path, url: str) -> None:
+    link = tmp_path / "elsewhere.db"
+    async with open_store(url, exclusive=True) as daemon:
+        link.symlink_to(path)
+        for same in (url, f"sqlite:///{link}"):
+            error = await refusal(same, exclusive=True)
+            assert "another pgdrift daemon works on" in str(error)
+            assert (error.reason, f"{path}.lock" in error.hint) == ("locked", True)
+        await daemon.save(look(1))
+        async with open_store(url) as command:  # others may read, and declare
+            await command.save(look(2))
+
+    async with open_store(url, exclusive=True) as next_one:
+        assert (await next_one.load("prod")).failures == 2
+
+
+async def test_a_daemon_that_was_killed_holds_no_lock(path: Path, url: str) -> None:
+    held = f"from pgdrift.store import lock\nwith lock.hold({str(path)!r}): print(1, flush=True), input()"
+    command = [sys.executable, "-c", held]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert (await refusal(url, exclusive=True)).reason == "locked"
+        other.kill()
+    async with open_store(url, exclusive=True) as store:
+        await store.save(look(1))
+
+
+async def test_a_lock_that_cannot_be_made_is_named(path: Path, url: str) -> None:
+    Path(f"{path}.lock").mkdir()
+    assert (await refusal(url, exclusive=True)).reason == "unwritable"
 
 
 async def test_reading_waits_for_no_writer(store: Store, path: Path) -> None:

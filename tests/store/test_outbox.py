@@ -66,7 +66,7 @@ async def test_a_channel_that_fails_holds_up_no_other(store: Store) -> None:
     await store.done(dba, NOW, {})
 
     assert await ids_due(store) == ["a-2-dba"]
-    assert await ids_due(store, LATER) == ["a-1-oncall", "a-2-dba"]
+    assert await ids_due(store, LATER) == ["a-2-dba", "a-1-oncall"]
 
 
 async def test_a_failed_try_is_due_again_at_its_time(store: Store) -> None:
@@ -125,14 +125,14 @@ async def test_what_a_crashed_daemon_was_telling_comes_back_as_uncertain(
         assert await ids_due(restarted) == [other.id]  # a command line looks on, no more
         assert await restarted.recover() == 1
 
-        back, still = await restarted.due(NOW)
+        still, back = await restarted.due(NOW)
         assert (back.id, back.uncertain, back.attempts) == (first.id, True, 1)
         assert (still.id, still.uncertain) == (other.id, False)
 
         again = await restarted.begin(back, NOW)
         assert (again.uncertain, again.attempts) == (True, 2)
         await restarted.failed(again, NOW, "unreachable", LATER)
-        assert (await restarted.due(LATER))[0].uncertain
+        assert [d.uncertain for d in await restarted.due(LATER)] == [False, True]
         assert await restarted.recover() == 0
 
 
@@ -157,7 +157,37 @@ async def test_an_end_needs_a_beginning(store: Store) -> None:
     assert await ids_due(store) == ["a-1-oncall"]
 
 
-async def test_due_gives_no_more_than_asked_for(store: Store) -> None:
+async def test_due_gives_no_more_of_each_channel_than_asked_for(store: Store) -> None:
     await tell(store, *(incident(f"i{n}") for n in range(5)))
+    await tell(store, incident("j"), channels=("dba",))
 
-    assert len(await store.due(NOW, limit=3)) == 3
+    assert await ids_due_of(store, limit=3) == ["i0", "i1", "i2", "j"]
+
+
+async def test_what_failed_before_stands_behind_what_was_never_tried(store: Store) -> None:
+    await tell(store, incident("a"), incident("b"))
+    one, _ = await store.due(NOW)
+    await store.failed(await store.begin(one, NOW), NOW, "unreachable", LATER)
+
+    assert await ids_due(store, LATER) == ["b-1-oncall", "a-1-oncall"]
+
+
+async def test_what_waits_for_a_channel_that_is_down_waits_for_the_same_moment(
+    store: Store,
+) -> None:
+    late, much_later = LATER + MINUTE, LATER + 9 * MINUTE
+    await tell(store, incident("a"), incident("b"), incident("c"))
+    await tell(store, incident("d"), channels=("oncall", "dba"))
+    first, second, *_ = await store.due(NOW)
+    await store.failed(await store.begin(first, NOW), NOW, "unreachable", LATER)
+    await store.failed(await store.begin(second, NOW), NOW, "rate_limited", much_later)
+
+    await store.postpone("oncall", late)
+
+    assert await ids_due(store) == ["d-1-dba"]
+    assert await ids_due(store, late) == ["c-1-oncall", "d-1-oncall", "d-1-dba", "a-1-oncall"]
+    assert len(await store.due(much_later)) == 5
+
+
+async def ids_due_of(store: Store, *, limit: int) -> list[str]:
+    return [d.notice.incident.id for d in await store.due(NOW, limit=limit)]

@@ -128,6 +128,15 @@ async def test_the_timeline_forgets_what_is_old(store: Store) -> None:
     assert [e.at for e in await store.timeline("prod")] == [NOW, NOW - KEEP]
 
 
+async def test_what_is_kept_for_ever_is_never_old(store: Store) -> None:
+    await store.save(Step("prod", OLD, events=(Event("prod", OLD, "changed", "x"),)))
+
+    assert await store.prune(NOW, timedelta(days=1_000_000)) == 0
+    assert await store.prune(NOW, timedelta.max) == 0
+
+    assert len(await store.timeline("prod")) == 1
+
+
 async def test_one_call_does_a_bounded_share(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prune, "_SHARE", 10)
     events = tuple(Event("prod", OLD, "changed", f"{n}") for n in range(25))

@@ -18,7 +18,9 @@ from pgdrift.core.render import one_line
 from pgdrift.errors import SinkError
 from pgdrift.log import get_logger
 from pgdrift.sinks import mail
+from pgdrift.sinks.hosts import check_host
 from pgdrift.sinks.secret import SETTINGS, check_one_source, read_secret
+from pgdrift.sinks.thread import own
 
 _TIMEOUT = 20.0  # seconds, for each answer of the server
 
@@ -47,7 +49,7 @@ class EmailChannel(BaseModel):
     model_config = SETTINGS | {"populate_by_name": True}
 
     type: Literal["email"]
-    host: str = Field(min_length=1, description="the mail server")
+    host: Annotated[str, AfterValidator(check_host)] = Field(description="the mail server")
     port: int | None = Field(
         None, ge=1, le=65535, description="else 465 with tls, 587 with a login, 25"
     )
@@ -79,10 +81,11 @@ async def send(channel: EmailChannel, delivery: Delivery, *, link: str | None) -
 
     Raises SinkError.
     """
+    delivery = own(delivery, "message_id", "subject")
     message = mail.compose(delivery, sender=channel.from_address, recipients=channel.to, link=link)
     try:
         refused, _ = await aiosmtplib.send(message, **await _connection(channel))
-    except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
+    except (aiosmtplib.SMTPException, TimeoutError, OSError, UnicodeError) as error:
         raise _fault(error, channel) from None
     for address, answer in refused.items():
         log.warning("email.recipient_refused", address=address, code=answer.code)
@@ -128,7 +131,7 @@ def _fault(error: Exception, channel: EmailChannel) -> SinkError:
         reason="unreachable",
         hint="check host, port, starttls and the network",
         retry=True,
-        in_doubt=not isinstance(error, aiosmtplib.SMTPConnectError),
+        in_doubt=not isinstance(error, aiosmtplib.SMTPConnectError | UnicodeError),
     )
 
 

@@ -6,8 +6,11 @@ import aiohttp
 
 from pgdrift.errors import SinkError
 
-NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
-"""What is raised when the other side could not be reached, or went away."""
+NETWORK = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
+"""What is raised when the other side could not be reached, or went away.
+
+The resolver raises UnicodeError for what can be no host's name.
+"""
 
 _RETRY_AFTER = 30.0  # seconds, when a limit is told without saying for how long
 
@@ -23,7 +26,7 @@ def unreachable(host: str, error: BaseException) -> SinkError:
         reason="unreachable",
         hint="check the network, a proxy (HTTPS_PROXY) and the certificate authorities",
         retry=True,
-        in_doubt=not isinstance(error, aiohttp.ClientConnectorError),
+        in_doubt=not isinstance(error, aiohttp.ClientConnectorError | UnicodeError),
     )
 
 

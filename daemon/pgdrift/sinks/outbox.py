@@ -21,7 +21,7 @@ GIVE_UP = timedelta(hours=24)
 _BASE, _MOST = 15.0, 900.0  # seconds
 _JITTER = 0.2  # of the wait, so that several replicas do not knock together
 
-# The channel as a whole is not to be had: the rest of its deliveries wait for the next round.
+# The channel as a whole is not to be had: the rest of its deliveries wait as long as this one.
 _CHANNEL_WIDE = frozenset({"unreachable", "rate_limited"})
 
 log = get_logger("sinks.outbox")
@@ -44,14 +44,16 @@ class Told:
 class Outbox:
     """The store's side. All instants are aware and in UTC.
 
-    `due` gives the oldest first, and no delivery while an earlier one of the same channel and
-    incident still waits. `failed` gets when to try again, or None when it was given up.
+    `due` gives what to tell, in this order, and no delivery while an earlier one of the same
+    channel and incident still waits. `failed` gets when to try again, or None when it was given up.
+    `postpone` lets what else waits for a channel wait at least until then.
     """
 
     due: Callable[[datetime], Awaitable[Sequence[Delivery]]]
     begin: Callable[[Delivery, datetime], Awaitable[object]]
     done: Callable[[Delivery, datetime, Mapping[str, str]], Awaitable[object]]
     failed: Callable[[Delivery, datetime, str, datetime | None], Awaitable[object]]
+    postpone: Callable[[str, datetime], Awaitable[object]]
 
 
 Send = Callable[[Delivery], Awaitable[Mapping[str, str]]]
@@ -78,7 +80,8 @@ async def deliver_due(
     """Tell everything that is due, and return what became of each try.
 
     Channels go side by side, so that a slow one holds up no other; within a channel, and so
-    within an incident, the order is the store's. Anything but a SinkError is raised.
+    within an incident, the order is the store's. A bug in the sending ends that one delivery;
+    what the store raises is raised.
     """
     queues: dict[str, list[Delivery]] = {}
     for delivery in await outbox.due(now()):
@@ -105,10 +108,12 @@ async def _channel(
         thread = delivery.thread or threads.get(incident)
         result = await _tell(replace(delivery, thread=thread), outbox, send, now, jitter, threads)
         told.append(result)
+        if result.outcome in _CHANNEL_WIDE:
+            if result.next_attempt_at is not None:
+                await outbox.postpone(delivery.channel, result.next_attempt_at)
+            break
         if result.next_attempt_at is not None:
             waiting.add(incident)
-            if result.outcome in _CHANNEL_WIDE:
-                break
     return told
 
 
@@ -125,11 +130,25 @@ async def _tell(
         ref = await send(delivery)
     except SinkError as error:
         return await _failed(delivery, error, outbox, now(), jitter())
+    except Exception as error:
+        # One delivery that cannot be told must not end the watching, nor come back at each start.
+        log.exception("notification.bug", channel=delivery.channel, delivery=delivery.id)
+        return await _failed(delivery, _bug(error), outbox, now(), jitter())
     at = now()
     await outbox.done(delivery, at, ref)
     threads[delivery.notice.incident.id] = ref
     log.info("notification.delivered", channel=delivery.channel, delivery=delivery.id)
     return Told(delivery, "delivered", at)
+
+
+def _bug(error: Exception) -> SinkError:
+    return SinkError(
+        f"{type(error).__name__} while it was told: a bug of pgdrift",
+        reason="bug",
+        hint="report it with the traceback that is logged as notification.bug",
+        retry=False,
+        in_doubt=True,
+    )
 
 
 async def _failed(

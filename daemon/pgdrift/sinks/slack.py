@@ -20,9 +20,11 @@ from pgdrift.core.incident import Delivery
 from pgdrift.log import get_logger
 from pgdrift.sinks import blocks as layout
 from pgdrift.sinks import slack_search
+from pgdrift.sinks.hosts import check_url
 from pgdrift.sinks.mrkdwn import escape
 from pgdrift.sinks.secret import SETTINGS, check_one_source, read_secret
 from pgdrift.sinks.slack_errors import answer_of, translated
+from pgdrift.sinks.thread import own
 
 _TIMEOUT = 15.0  # seconds, for one call
 _BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
@@ -38,9 +40,7 @@ _Call = Callable[..., Awaitable[AsyncSlackResponse]]
 
 
 def _base_url(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        raise ValueError("base_url must begin with https:// (or http:// for a test double)")
-    return url if url.endswith("/") else f"{url}/"
+    return check_url(url if url.endswith("/") else f"{url}/")
 
 
 class SlackChannel(BaseModel):
@@ -69,6 +69,7 @@ async def send(channel: SlackChannel, delivery: Delivery, *, link: str | None) -
     twice; where the app has no right to search, the message says that it is a repetition.
     Raises SinkError.
     """
+    delivery = own(delivery, "channel", "ts")
     token = await read_secret("token", channel.token, channel.token_file)
     rotates = channel.token_file is not None
     async with (

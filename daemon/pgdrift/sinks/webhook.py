@@ -18,16 +18,18 @@ from pgdrift.core.render import one_line
 from pgdrift.errors import SinkError
 from pgdrift.sinks import blocks as layout
 from pgdrift.sinks.faults import NETWORK, rate_limited, unreachable
+from pgdrift.sinks.hosts import check_url
 from pgdrift.sinks.mrkdwn import escape
 from pgdrift.sinks.secret import SETTINGS, check_one_source, read_secret
+from pgdrift.sinks.thread import own
 
 _TIMEOUT = 15.0  # seconds
 _GONE = frozenset({"no_service", "no_service_id", "no_team", "invalid_token", "action_prohibited"})
 
 
 def _http_url(url: SecretStr | None) -> SecretStr | None:
-    if url is not None and not _is_url(url.get_secret_value()):
-        raise ValueError("url must be the webhook's whole address, https://…")
+    if url is not None:
+        check_url(url.get_secret_value())
     return url
 
 
@@ -56,14 +58,16 @@ async def send(
     Raises SinkError.
     """
     url = await read_secret("url", channel.url, channel.url_file)
-    if not _is_url(url):
+    try:
+        check_url(url)
+    except ValueError as error:
         raise SinkError(
-            f"url_file {channel.url_file} holds no address",
+            f"url_file {channel.url_file} holds no address: it {error}",
             reason="invalid",
             hint="it must hold the webhook's whole address, https://…",
             retry=True,
-        )
-    await _post(url, _body(delivery, link))
+        ) from None
+    await _post(url, _body(own(delivery, "incident"), link))
     return {"incident": delivery.notice.incident.id}
 
 
@@ -107,8 +111,3 @@ def _refusal(host: str, status: int, said: str, headers: Mapping[str, str]) -> S
         reason = "authentication" if status in {401, 403} else "invalid"
         return SinkError(message, reason=reason, hint=hint, retry=False)
     return SinkError(message, reason="refused", retry=False)
-
-
-def _is_url(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in {"https", "http"} and bool(parts.hostname)

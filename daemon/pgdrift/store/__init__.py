@@ -1,10 +1,10 @@
 """What must survive: books, snapshots, notices on their way, the timeline."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
-from pgdrift.store import engine
+from pgdrift.store import engine, lock
 from pgdrift.store.failures import Stale
 from pgdrift.store.store import Store
 
@@ -17,7 +17,14 @@ def exists(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_store(url: str, *, patience: float = 10.0) -> AsyncIterator[Store]:
-    """Open a store for the time of a block; see `Store.open`."""
-    async with await Store.open(url, patience=patience) as store:
-        yield store
+async def open_store(
+    url: str, *, patience: float = 10.0, exclusive: bool = False
+) -> AsyncIterator[Store]:
+    """Open a store for the time of a block; see `Store.open`.
+
+    `exclusive` is for the daemon, of which a store has one at a time; others may read and declare.
+    Raises StoreError, `locked` when there is one already.
+    """
+    with lock.hold(str(engine.parse(url).database)) if exclusive else nullcontext():
+        async with await Store.open(url, patience=patience) as store:
+            yield store

@@ -16,6 +16,7 @@ from pgdrift.core.book import Book, Step
 from pgdrift.core.incident import Incident, State
 from pgdrift.core.model import Agreed, Event, Outcome, Snapshot, SyncPoint
 from pgdrift.store import codec, outbox, snapshots, tables
+from pgdrift.store.codec import Codec, T
 from pgdrift.store.failures import Stale
 from pgdrift.store.pages import Manifest
 
@@ -28,6 +29,8 @@ _EMPTY = {
     "mark": codec.MARK.write(None),
     "histories": codec.HISTORIES.write(()),
     "against": codec.AGAINST.write(()),
+    "not_compared": codec.COUNTS.write({}),
+    "notes": codec.NOTES.write(()),
     "agreed_unknown": codec.IDS.write(frozenset()),
 }
 
@@ -82,6 +85,8 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
         failures=row.failures,
         incidents=await _open_incidents(c, row.name),
         against=codec.AGAINST.read(row.against),
+        not_compared=codec.COUNTS.read(row.not_compared),
+        notes=codec.NOTES.read(row.notes),
     )
 
 
@@ -148,13 +153,19 @@ def _look_values(step: Step) -> dict[str, Any]:
         "seen_at": step.seen_at,
         "gate": step.gate,
         "mark": step.mark and codec.MARK.write(step.mark),
-        "histories": None if step.histories is None else codec.HISTORIES.write(step.histories),
-        "against": None if step.against is None else codec.AGAINST.write(step.against),
+        "histories": _text(codec.HISTORIES, step.histories),
+        "against": _text(codec.AGAINST, step.against),
+        "not_compared": _text(codec.COUNTS, step.not_compared),
+        "notes": _text(codec.NOTES, step.notes),
     }
     if step.outcome is not None:
         values |= {"outcome": step.outcome.value, "reason": step.reason}
         values |= {"failures": step.failures, "looked_at": step.at}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _text(kept_as: Codec[T], value: T | None) -> str | None:
+    return None if value is None else kept_as.write(value)
 
 
 async def keep_row(

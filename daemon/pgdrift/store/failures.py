@@ -20,6 +20,7 @@ _REASONS = {
     sqlite3.SQLITE_IOERR: "unwritable",
     sqlite3.SQLITE_CORRUPT: "damaged",
     sqlite3.SQLITE_NOTADB: "damaged",
+    sqlite3.SQLITE_CONSTRAINT: "conflict",
 }
 
 _WORDS = {
@@ -35,6 +36,10 @@ _WORDS = {
     "damaged": (
         "the store {path} is damaged, or no store at all ({detail})",
         "restore it from its latest backup, or move it away to begin anew",
+    ),
+    "conflict": (
+        "the store {path} holds already what was to be kept, or lacks what it is about ({detail})",
+        "see that only one pgdrift daemon works on this store; if so, report it as a bug",
     ),
 }
 

@@ -65,10 +65,19 @@ def _heads() -> ColumnElement[bool]:
 
 
 async def due(c: AsyncConnection, now: datetime, limit: int) -> tuple[Delivery, ...]:
-    """Return what may be tried now, oldest first."""
+    """Return what may be tried now, of each channel so many; what failed least, then oldest first.
+
+    A delivery that makes its channel fail each time stands behind those that it would keep back.
+    """
     when = _d.c.next_attempt_at
-    query = _deliveries().where(_heads(), or_(when.is_(None), when <= now))
-    return tuple(map(_delivery, await c.execute(query.order_by(_d.c.seq).limit(limit))))
+    order = (_d.c.attempts, _d.c.seq)
+    place = func.row_number().over(partition_by=_d.c.channel, order_by=order).label("place")
+    ready = (
+        select(_d.c.seq, place).where(_heads(), or_(when.is_(None), when <= now)).subquery("ready")
+    )
+    first = select(ready.c.seq).where(ready.c.place <= limit)
+    query = _deliveries().where(_d.c.seq.in_(first)).order_by(*order)
+    return tuple(map(_delivery, await c.execute(query)))
 
 
 def _deliveries() -> Select[Any]:
@@ -129,6 +138,14 @@ async def failed(
     else:
         change |= {"state": Stage.PENDING.value, "next_attempt_at": next_attempt_at}
     await _move(c, delivery.id, Stage.ATTEMPTING, change)
+
+
+async def postpone(c: AsyncConnection, channel: str, until: datetime) -> None:
+    """Let everything that waits for a channel wait at least until then."""
+    when = _d.c.next_attempt_at
+    mine = and_(_d.c.channel == channel, _d.c.state == Stage.PENDING)
+    sooner = or_(when.is_(None), when < until)
+    await c.execute(_d.update().where(mine, sooner).values(next_attempt_at=until))
 
 
 async def _move(c: AsyncConnection, id_: str, stage: Stage, change: dict[str, Any]) -> None:

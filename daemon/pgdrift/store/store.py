@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -25,6 +25,8 @@ from pgdrift.errors import ConfigError
 from pgdrift.store import books, engine, migrate, outbox, prune, snapshots, tables, timeline
 from pgdrift.store.failures import translated
 from pgdrift.store.pages import paginate
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -195,7 +197,10 @@ class Store:
 
     @_whole
     async def due(self, now: datetime, *, limit: int = 100) -> tuple[Delivery, ...]:
-        """Return what may be told now: of each channel and incident the oldest, oldest first."""
+        """Return what may be told now: of each channel and incident the oldest.
+
+        Of each channel so many at most, those that failed least first, then the oldest.
+        """
         async with self._reading() as c:
             return await outbox.due(c, now, limit)
 
@@ -232,6 +237,12 @@ class Store:
             await outbox.failed(c, delivery, now, reason, next_attempt_at)
 
     @_whole
+    async def postpone(self, channel: str, until: datetime) -> None:
+        """Let everything that waits for a channel wait at least until then."""
+        async with self._writing() as c:
+            await outbox.postpone(c, channel, until)
+
+    @_whole
     async def recover(self) -> int:
         """Take back what a crashed daemon was telling, as uncertain; return how many those are.
 
@@ -250,7 +261,7 @@ class Store:
     async def prune(self, now: datetime, keep: timedelta) -> int:
         """Forget a bounded share of what is older; return how many rows, 0 when all is done."""
         async with self._writing() as c:
-            return await prune.prune(c, now - keep)
+            return await prune.prune(c, now - min(keep, now - _BEGINNING))
 
 
 async def _pack(at: datetime, *given: Snapshot | None) -> books.Pack:

@@ -121,6 +121,8 @@ environment = Table(
     Column("mark", Text, nullable=False),
     Column("histories", Text, nullable=False),
     Column("against", Text, nullable=False),
+    Column("not_compared", Text, nullable=False),
+    Column("notes", Text, nullable=False),
     Column("agreed_with", Text),
     Column("agreed_unknown", Text, nullable=False),
     Column("snapshot_id", ForeignKey("snapshot.id"), index=True),

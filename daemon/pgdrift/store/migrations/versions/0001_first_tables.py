@@ -149,6 +149,8 @@ def upgrade() -> None:
         sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("histories", sa.Text(), nullable=False),
         sa.Column("against", sa.Text(), nullable=False),
+        sa.Column("not_compared", sa.Text(), nullable=False),
+        sa.Column("notes", sa.Text(), nullable=False),
         sa.Column("agreed_with", sa.Text(), nullable=True),
         sa.Column("agreed_unknown", sa.Text(), nullable=False),
         sa.Column("snapshot_id", sa.Integer(), nullable=True),
