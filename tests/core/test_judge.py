@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from pgdrift.core import kinds
 from pgdrift.core.history import Explanation
 from pgdrift.core.judge import Ignore, Policy, class_of, ignored, judge, severity
 from pgdrift.core.model import (
@@ -126,6 +127,23 @@ def test_coming_and_going_has_the_class_of_the_kind() -> None:
     i = ident("index", "public", "i")
     assert class_of(added(i, comment="hi"), CLASSES) is ChangeClass.PERFORMANCE
     assert class_of(removed(policy("p").id, comment="hi"), CLASSES) is ChangeClass.SECURITY
+
+
+def test_what_comes_or_goes_with_a_telling_attribute_set_has_its_class() -> None:
+    classes = {"function": {"": ChangeClass.BEHAVIOUR, "+definer": ChangeClass.SECURITY}}
+    i = ident("function", "public", "f", args="()")
+    for turn in (added, removed):
+        assert class_of(turn(i, definer=True, owner="app"), classes) is ChangeClass.SECURITY
+        assert class_of(turn(i, definer=False, owner="app"), classes) is ChangeClass.BEHAVIOUR
+        assert class_of(turn(i, definer=None, owner="app"), classes) is ChangeClass.BEHAVIOUR
+
+
+def test_a_routine_that_runs_with_the_rights_of_its_owner_is_a_matter_of_security() -> None:
+    for kind in ("function", "procedure"):
+        i = ident(kind, "public", "f", args="()")
+        for definer, cls in ((True, ChangeClass.SECURITY), (False, ChangeClass.BEHAVIOUR)):
+            new = added(i, security_definer=definer, owner="app", settings=["x=1"])
+            assert class_of(new, kinds.classes()) is cls
 
 
 def test_what_no_table_names_is_structure_or_as_its_kind() -> None:

@@ -22,7 +22,8 @@ from pgdrift.core.model import (
 )
 
 Classes = Mapping[str, Mapping[str, ChangeClass]]
-"""Kind → attribute → class; the attribute "" stands for the coming and going of the object."""
+"""Kind → attribute → class; the attribute "" stands for the coming and going of the object, and
+"+" with an attribute's name for that of an object that has it set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,12 @@ def class_of(change: Change, classes: Classes) -> ChangeClass:
     """Return the gravest class that a change touches; structure where a kind says nothing."""
     of_kind = classes.get(change.id.kind, {})
     own = of_kind.get("", ChangeClass.STRUCTURE)
-    if change.change is not ChangeType.CHANGED:
-        return own
-    order = list(ChangeClass)
-    return min((of_kind.get(name, own) for name in change.attributes), key=order.index, default=own)
+    if change.change is ChangeType.CHANGED:
+        touched = [of_kind.get(name, own) for name in change.attributes]
+    else:
+        is_set = [name for name, pair in change.attributes.items() if any(pair)]
+        touched = [own, *(of_kind.get(f"+{name}", own) for name in is_set)]
+    return min(touched, key=list(ChangeClass).index, default=own)
 
 
 def _rule(change: Change, policy: Policy, now: datetime) -> Ignore | None:

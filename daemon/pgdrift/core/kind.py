@@ -17,6 +17,7 @@ class Attribute:
     The expression must give a JSON-like value in its one canonical form: text, integer, boolean,
     an ordered text array, or jsonb. Sets are sorted by the expression (COLLATE "C").
     `since` and `until` bound the major versions that have it, both inclusive.
+    `tells`: where it is set, its class counts also when the object comes or goes.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Attribute:
     cls: ChangeClass
     since: int = 0
     until: int = 999
+    tells: bool = False
 
     def on(self, major: int) -> bool:
         """Tell whether a server of this major version has the attribute."""

@@ -58,5 +58,11 @@ KINDS: tuple[Kind, ...] = (
 
 
 def classes(kinds: tuple[Kind, ...] = KINDS) -> Mapping[str, Mapping[str, ChangeClass]]:
-    """Return kind → attribute → what a change of it touches; "" is the kind's coming or going."""
-    return {k.name: {"": k.cls, **{a.name: a.cls for a in k.attributes}} for k in kinds}
+    """Return kind → attribute → what a change of it touches; "" is the kind's coming or going.
+
+    "+" and an attribute's name is the coming or going of an object that has it set.
+    """
+    told = {k.name: {f"+{a.name}": a.cls for a in k.attributes if a.tells} for k in kinds}
+    return {
+        k.name: {"": k.cls, **{a.name: a.cls for a in k.attributes}, **told[k.name]} for k in kinds
+    }

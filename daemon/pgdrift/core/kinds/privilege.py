@@ -42,7 +42,7 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
     owner: str,
     letter: str,
     parent: tuple[str, str, str],
-    own: tuple[str, str] | None = None,
+    own: tuple[str, str, str] | None = None,  # where the ACL is, if not at the parent
     where: str = "true",
     args: str = "''",
 ) -> Kind:
@@ -53,8 +53,6 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
         owner,
         before=f"CASE WHEN member.objid IS NOT NULL THEN {made} END",
     )
-    classid, objid, objsubid = parent
-    oid, number = own or (objid, objsubid)
     return Kind(
         name=name,
         cls=ChangeClass.SECURITY,
@@ -63,10 +61,10 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
         source=f"""{source}
             LEFT JOIN pg_catalog.pg_depend member ON member.deptype = 'e'
                 AND member.refclassid = {EXTENSION} AND member.objsubid = 0
-                AND member.classid = {classid} AND member.objid = {objid}
+                AND member.classid = {parent[0]} AND member.objid = {parent[1]}
             LEFT JOIN pg_catalog.pg_init_privs script ON member.objid IS NOT NULL
-                AND script.classoid = {classid} AND script.objoid = {oid}
-                AND script.objsubid = {number}
+                AND script.classoid = {parent[0]} AND script.objoid = {(own or parent)[1]}
+                AND script.objsubid = {(own or parent)[2]}
             CROSS JOIN LATERAL ({held}) g""",
         where=f"""{where} AND {USER_SCHEMA}
             AND CASE WHEN g.grantee = {owner} OR member.objid IS NOT NULL
@@ -75,9 +73,9 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
                 ELSE true END""",
         # What is left out cannot be a parent: the extension stands for it.
         parent=(
-            f"CASE WHEN member.objid IS NULL THEN {classid} ELSE member.refclassid END",
-            f"COALESCE(member.refobjid, {objid})",
-            f"CASE WHEN member.objid IS NULL THEN {objsubid} ELSE 0 END",
+            f"CASE WHEN member.objid IS NULL THEN {parent[0]} ELSE member.refclassid END",
+            f"COALESCE(member.refobjid, {parent[1]})",
+            f"CASE WHEN member.objid IS NULL THEN {parent[2]} ELSE 0 END",
         ),
         attributes=(Attribute("privileges", "g.privileges", ChangeClass.SECURITY),),
     )
@@ -124,7 +122,7 @@ KINDS = (
         letter="CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"",
         # The sequence of an identity column is no object: the column stands for it.
         parent=(CLASS, "COALESCE(i.refobjid, c.oid)", "COALESCE(i.refobjsubid, 0)"),
-        own=("c.oid", "0"),
+        own=(CLASS, "c.oid", "0"),
     ),
     _privilege(
         "column_privilege",
@@ -136,7 +134,7 @@ KINDS = (
         owner="c.relowner",
         letter="'c'",
         parent=(CLASS, "c.oid", "CASE WHEN c.relkind IN ('v', 'm') THEN 0 ELSE a.attnum END"),
-        own=("c.oid", "a.attnum"),
+        own=(CLASS, "c.oid", "a.attnum"),
     ),
     _privilege(
         "routine_privilege",

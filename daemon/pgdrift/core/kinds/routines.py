@@ -61,7 +61,7 @@ def routine(name: str, where: str, *attributes: Attribute) -> Kind:
                 since=14,
             ),
             Attribute("library", "p.probin", ChangeClass.BEHAVIOUR),
-            Attribute("security_definer", "p.prosecdef", ChangeClass.SECURITY),
+            Attribute("security_definer", "p.prosecdef", ChangeClass.SECURITY, tells=True),
             Attribute("settings", sorted_set("p.proconfig"), ChangeClass.SECURITY),
             Attribute(
                 "transforms",
