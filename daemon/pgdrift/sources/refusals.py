@@ -31,7 +31,7 @@ _BY_STATE: dict[str, tuple[str, str, str]] = {
     "42501": (
         "permission",
         "refused for want of a right",
-        "grant the role CONNECT on the database, and SELECT on the ledger where there is one",
+        "grant the role CONNECT on the database, and SELECT on the ledger or catalog that is named",
     ),
     "57P03": ("busy", "is starting up or shutting down", "it is asked again at the next look"),
     "53300": (
