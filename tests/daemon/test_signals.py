@@ -73,6 +73,19 @@ async def test_it_ends_in_time_before_the_first_look_could_end(
     await ends_well(daemon)
 
 
+async def test_many_silent_servers_are_left_side_by_side(
+    house: House, database: str, proxy: Proxy
+) -> None:
+    port = await proxy.start(urlsplit(database).port or 0)
+    house.data["defaults"] |= {"interval": "1h", "timeout": "10m"}
+    for number in range(10):
+        house.watch(f"tenant{number}", through(database, port))
+    daemon = await (await house.start()).watching()
+    await proxy.turn("silent")
+    # One after the other they would take two seconds each.
+    assert await ends_well(daemon) < 10
+
+
 async def test_it_ends_at_once_while_slack_asks_for_patience(
     house: House, database: str, execute: Execute
 ) -> None:

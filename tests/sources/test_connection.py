@@ -149,6 +149,9 @@ async def test_a_slow_query_and_a_kept_lock_end_as_timeouts(
                         async with reading(session):
                             await session.execute(sql)
                 assert (caught.value.reason, said in str(caught.value)) == ("timeout", True)
+                # The hint names the setting by its own name.
+                if said == "statement":
+                    assert "the environment's timeout" in caught.value.hint
     finally:
         await other.close()
 

@@ -48,7 +48,7 @@ _BY_STATE: dict[str, tuple[str, str, str]] = {
     "57014": (
         "timeout",
         "cancelled a query, most likely for statement_timeout",
-        "raise the environment's statement_timeout if the schema is large",
+        "raise the environment's timeout if the schema is large",
     ),
     "57": ("interrupted", "ended the session", "it is asked again at the next look"),
     "40": ("interrupted", "could not finish the reading", "it is asked again at the next look"),
