@@ -116,6 +116,18 @@ def test_the_example_is_taken_with_its_secrets_in_clear(tmp_path: Path) -> None:
             ),
             "aliases make this configuration too large",
         ),
+        (
+            'environments:\n  a: { dsn_file: "/run/\\0" }\n',
+            "c.yaml:2: a value holds a character that is none",
+        ),
+        (
+            'environments:\n  a: { dsn_file: "/run/\\ud800" }\n',
+            "c.yaml:2: a value holds a character that is none",
+        ),
+        (
+            "alerts:\n  channels:\n    m: { type: email, host: h, to: ['a@\\;'] }\n",
+            "c.yaml:3: alerts.channels.m.to.0: must be one address",
+        ),
         ("log: {}\nstore: \0\n", "c.yaml:2: this is not YAML"),
         (b"log: {}\nstore: \xff\xfe\n", "c.yaml:2: the configuration is not text"),
         ("defaults: { interval: 99999999999d }\n", "at most 3650d"),

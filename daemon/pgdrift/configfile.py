@@ -25,6 +25,8 @@ Lines = Mapping[Path, int]
 _DEEPEST = 20
 # Aliases within aliases grow without bound, from a few lines.
 _MOST_KEYS = 100_000
+# No file, host or database can be named with these; YAML can write them, as "\0".
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _TOO_DEEP = "nested too deeply, or an alias that holds itself"
 _QUOTED = re.compile(r"""(['"]).{2,}\1""", re.DOTALL)
 
@@ -112,6 +114,9 @@ def _lines(node: yaml.Node, path: Path, where: str) -> Iterator[tuple[Path, int]
     if len(path) > _DEEPEST:
         msg = f"{where}:{node.start_mark.line + 1}: {_TOO_DEEP}"
         raise ConfigError(msg, reason="invalid", hint=SEE)
+    if isinstance(node, yaml.ScalarNode) and _UNUSABLE.search(node.value):
+        msg = f"{where}:{node.start_mark.line + 1}: a value holds a character that is none"
+        raise ConfigError(msg, reason="invalid", hint="check what is written with a backslash")
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield (*path, str(number)), item.start_mark.line + 1

@@ -5,6 +5,7 @@ One try, no more: when to try again is the outbox's. What a mail says is `mail.p
 
 import ssl
 from collections.abc import Mapping
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
@@ -32,7 +33,10 @@ def _address(text: str) -> str:
     local, _, domain = address.rpartition("@")
     if not (text.isprintable() and local and domain and " " not in address):
         raise ValueError("must be one address, as dba@example.org or 'DBA <dba@example.org>'")
-    Address(display_name=name, addr_spec=address)  # raises what the header would refuse
+    try:
+        Address(display_name=name, addr_spec=address)  # raises what the header would refuse
+    except (MessageError, LookupError, AttributeError):  # its parser trips over some rubbish
+        raise ValueError("must be one address that a mail's header can hold") from None
     return text
 
 
