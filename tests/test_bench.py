@@ -1,0 +1,36 @@
+"""The benchmarks run from end to end on a schema of a few tables; what they say is complete."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.db, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[1]
+
+
+def _bench(*arguments: str) -> str:
+    command = [sys.executable, "-m", "bench", "--tables", "20", "--rounds", "1", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_benchmarks_measure_everything_that_is_documented() -> None:
+    documented = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+    measured = json.loads(_bench("--json", "--kinds"))["20"]
+
+    names = [ratio["name"] for ratio in measured["ratios"]]
+    assert [name for name in names if f"| {name} |" not in documented] == []
+    assert all(0 < ratio["median"] for ratio in measured["ratios"])
+    column = next(k for k in measured["kinds"] if k["kind"] == "column")
+    assert column["rows"] > 20 * 12
+    assert sum(k["cold"] for k in measured["kinds"]) == pytest.approx(1)
