@@ -770,11 +770,11 @@ def test_what_comes_and_goes_all_the_time_hides_no_hotfix() -> None:
 def test_what_moves_the_gate_and_no_object_makes_nothing_wait() -> None:
     production = Environment(replace(TO_CHAT, follows="staging"))
     production.upstream, production.upstream_seen_at = snap(table()), production.now
+    production.look(_read_at(snap(table()), production.now))
     for _ in range(3):
         at = production.now + timedelta(minutes=1)
         found = production.look(_read_at(snap(table()), at), minutes=1)
-        assert not found.waits
-    assert found.step.snapshot is None
+        assert (found.waits, found.step.snapshot) == (False, None)
 
 
 def test_a_clock_that_was_set_back_makes_nothing_wait_for_long() -> None:
