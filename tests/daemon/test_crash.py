@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.conftest import Execute, MakeDatabase
-from tests.daemon.house import Daemon, House, all_text
+from tests.daemon.house import Daemon, House, all_text, until
 
 pytestmark = pytest.mark.db
 
@@ -157,9 +157,9 @@ async def test_what_changed_while_nobody_watched_is_told_too(house: House, ddl: 
     await ddl(STEPS[1])
     daemon = await (await house.start()).watching()
 
-    await house.root("added_second")
     for name in PLACES:
         root = await house.root(name)
+        await until(lambda: "added_second" in all_text(root), house.told)  # noqa: B023
         assert "added_first" in all_text(root)
     assert len(house.roots()) == len(PLACES)
     await daemon.end()
