@@ -37,6 +37,8 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
     "jit": "off",
+    # A look is nobody's emergency: it takes one process of the watched server and no more.
+    "max_parallel_workers_per_gather": "0",
 }
 
 
