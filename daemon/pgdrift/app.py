@@ -36,7 +36,7 @@ from pgdrift.sinks.outbox import Outbox, Told, deliver_due
 from pgdrift.sources.notifications import wakeups
 from pgdrift.sources.reading import Source
 from pgdrift.store import Store, open_store
-from pgdrift.watch import Ports, Timing, Watch
+from pgdrift.watch import Ports, Timing, Watch, first_of
 from pgdrift.web import make_app
 from pgdrift.web import serve as serve_web
 
@@ -238,7 +238,7 @@ class Daemon:
     async def _next_settings(self) -> Settings:
         """Return the settings of the next round: after a reload the new ones, if they are good."""
         while True:
-            await _any(self.stop, self.reload)
+            await first_of(self.stop, self.reload)
             if self.stop.is_set():
                 return self.settings
             self.reload.clear()
@@ -277,8 +277,7 @@ class Daemon:
             except* StoreError as errors:
                 interrupted = True
                 logger.error("app.outbox_not_kept", error=str(errors.exceptions[0]))  # noqa: TRY400
-            with suppress(TimeoutError):
-                await asyncio.wait_for(_any(self.deliverable, ending), _OUTBOX_SECONDS)
+            await first_of(self.deliverable, ending, seconds=_OUTBOX_SECONDS)
 
     def _count(self, told: Iterable[Told]) -> None:
         for one in told:
@@ -319,16 +318,6 @@ class Daemon:
         """Tell whether every watch has turned within twice the time that it may take."""
         now = time.monotonic()
         return all(now - w.turned_at <= 2 * w.timing.longest() for w in self.watches)
-
-
-async def _any(*events: asyncio.Event) -> None:
-    """Return when one of the events is set."""
-    tasks = [asyncio.create_task(e.wait()) for e in events]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Watch:
             self.turned_at = time.monotonic()
             failures = step.failures if step else 1
             wait = self.timing.wait(failures, random.random())  # noqa: S311  jitter, no secret
-            await _first_of(wait, self.wake, stop)
+            await first_of(self.wake, stop, seconds=wait)
 
     def hurry(self) -> None:
         """Look soon, but once an interval: watches that wait for each other must not spin."""
@@ -176,8 +176,8 @@ class Watch:
             raise SourceError(message, reason="timeout", hint=hint) from error
 
 
-async def _first_of(seconds: float, *events: asyncio.Event) -> None:
-    """Return when the time is over or one of the events is set."""
+async def first_of(*events: asyncio.Event, seconds: float | None = None) -> None:
+    """Return when one of the events is set, or the time, if one is given, is over."""
     tasks = [asyncio.create_task(e.wait()) for e in events]
     try:
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
