@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pgdrift.core.incident import Incident, Notice
+from pgdrift.core.alerts.incident import Incident, Notice
+from pgdrift.core.alerts.marks import Ended, Mark
+from pgdrift.core.alerts.route import Address
 from pgdrift.core.model import (
     Against,
     Agreed,
@@ -20,6 +22,7 @@ from pgdrift.core.model import (
     Snapshot,
     SyncPoint,
 )
+from pgdrift.core.syncpoint import Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,10 @@ class Book:
 
     `snapshot` is the last good one, `expected` the content that is declared right. `agreed` was
     reached with the upstream named in `agreed_with`, which need not be today's. `sync_point` is
-    the latest and has its id. `incidents` are the open ones, oldest first. `against` is the last
+    the latest and has its id. `key` is what the store's readers seal secrets with, empty where
+    there is no store. `incidents` are those that are not over, oldest first, and
+    `resolved` the latest that are; `marks` is what people
+    said that was not ended, also what came to its end since the last look. `against` is the last
     standing per yardstick, and `not_compared` and `notes` are the last ones too, so that a restart
     shows the last known state. Times are UTC.
     """
@@ -48,9 +54,12 @@ class Book:
     seen_at: datetime | None = None
     failures: int = 0
     incidents: tuple[Incident, ...] = ()
+    resolved: tuple[Incident, ...] = ()
+    marks: tuple[Mark, ...] = ()
     against: tuple[Against, ...] = ()
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    key: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +68,11 @@ class Step:
 
     `at` is when the look was made, UTC. `reason` and `failures` go with `outcome` and are kept
     only with it; `agreed` and `agreed_with` go together. `sync_point` is a new one to keep, with
-    `expected` (or else `snapshot`) as its content. `incidents` are inserted or replaced by id.
-    Each notice comes with the channels that it goes to. `based_on` is the id of the sync point
-    that the Book had: a Step of an older one must not be kept.
+    what is expected after this step (or else `snapshot`) as its content. `applied` are the
+    migrations that the look saw newly applied. `incidents` are inserted or replaced by id.
+    Each notice comes with the channels that it goes to; a name alone is told at once. `based_on`
+    is the id of the sync point that the Book had: a Step of an older one must not be kept. `ended`
+    are marks that the look ended.
     """
 
     environment: str
@@ -82,6 +93,8 @@ class Step:
     not_compared: Mapping[str, int] | None = None
     notes: tuple[str, ...] | None = None
     incidents: tuple[Incident, ...] = ()
-    notices: tuple[tuple[Notice, tuple[str, ...]], ...] = ()
+    notices: tuple[tuple[Notice, tuple[Address | str, ...]], ...] = ()
     events: tuple[Event, ...] = ()
+    ended: tuple[Ended, ...] = ()
+    applied: tuple[Applied, ...] = ()
     based_on: int | None = None

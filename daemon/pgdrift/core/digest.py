@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-_SIZE = 16
+# Bytes of a digest.
+SIZE = 16
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -23,9 +24,9 @@ def content_digest(
     """Return the digest of one object."""
     # Surrogates cannot come from a server, but a snapshot file may hold anything.
     text = canonical([kind, path, args, dict(attributes)]).encode("utf-8", "surrogatepass")
-    return blake2b(text, digest_size=_SIZE).hexdigest()
+    return blake2b(text, digest_size=SIZE).hexdigest()
 
 
-def root_digest(digests: Iterable[str]) -> str:
+def root_digest(digests: Iterable[bytes]) -> str:
     """Return one digest over a set of digests, whatever their order."""
-    return blake2b("".join(sorted(digests)).encode(), digest_size=_SIZE).hexdigest()
+    return blake2b(b"".join(sorted(digests)).hex().encode(), digest_size=SIZE).hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from pgdrift.core.held.packed import Packed
 from pgdrift.core.model import Change, ChangeType, Object, ObjectId, Snapshot
 
 
@@ -50,28 +51,33 @@ def move_on(expected: Snapshot, explained: Collection[Change], found: Snapshot) 
     """Return what is expected after explained changes, which led to what was found."""
     if not explained:
         return expected
-    objects = dict(expected.objects)
+    edits: dict[ObjectId, Object | None] = {}
     for change in explained:
         if change.change is ChangeType.CHANGED:
-            _touch(objects, change, found.objects[change.id])
+            if (old := expected.objects.get(change.id)) is not None:
+                edits[change.id] = _touched(old, change, found.objects[change.id])
         elif change.change is ChangeType.ADDED:
-            objects |= {i: found.objects[i] for i in (change.id, *change.contains)}
+            edits |= {i: found.objects[i] for i in (change.id, *change.contains)}
+    objects = expected.packed.edited(edits)
     removed = (c for c in explained if c.change is ChangeType.REMOVED)
-    _drop(objects, {i for c in removed for i in (c.id, *c.contains)})
-    return replace(expected, objects=objects)
+    gone = {i for c in removed for i in (c.id, *c.contains)}
+    return replace(expected, objects=_without(objects, gone) if gone else objects)
 
 
-def _touch(objects: dict[ObjectId, Object], change: Change, found: Object) -> None:
+def _touched(old: Object, change: Change, found: Object) -> Object:
     """Move what the change touched; what was changed by hand beside it stays unexpected."""
-    if (old := objects.get(change.id)) is not None:
-        moved = {name: after for name, (_, after) in change.attributes.items()}
-        attributes = {**found.attributes, **old.attributes, **moved}
-        objects[change.id] = replace(found, attributes=attributes)
+    moved = {name: after for name, (_, after) in change.attributes.items()}
+    return replace(found, attributes={**found.attributes, **old.attributes, **moved})
 
 
-def _drop(objects: dict[ObjectId, Object], gone: set[ObjectId]) -> None:
+def _without(objects: Packed, gone: set[ObjectId]) -> Packed:
     """Take out the objects and all that cannot outlive them."""
+    children: dict[ObjectId, list[ObjectId]] = {}
+    for i, o in objects.items():
+        if o.parent is not None:
+            children.setdefault(o.parent, []).append(i)
+    all_gone: set[ObjectId] = set()
     while gone:
-        for i in gone:
-            objects.pop(i, None)
-        gone = {i for i, o in objects.items() if o.parent in gone}
+        all_gone |= gone
+        gone = {child for i in gone for child in children.get(i, ())} - all_gone
+    return objects.edited(dict.fromkeys(all_gone))

@@ -1,16 +1,15 @@
 """What differs, and what is known of it, in; findings with class and severity out.
 
 The severity is a table: how grave a change is follows from what it touches, who moved, and
-whether the environment is protected. Rules of the operator can leave a finding out, with a reason.
+whether the environment is protected. Rules of the operator go first: what is no finding, with a
+reason, and how grave one is.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from fnmatch import fnmatchcase
+from datetime import datetime, timedelta
 
-from pgdrift.core.history import Explanation
+from pgdrift.core.ignore import Ignore, any_matches, counted, matches, told
 from pgdrift.core.model import (
     Change,
     ChangeClass,
@@ -20,37 +19,50 @@ from pgdrift.core.model import (
     ObjectId,
     Severity,
 )
+from pgdrift.core.why.history import Explanation
 
 Classes = Mapping[str, Mapping[str, ChangeClass]]
 """Kind → attribute → class; the attribute "" stands for the coming and going of the object, and
-"+" with an attribute's name for that of an object that has it set."""
+"+" with an attribute's name for that of an object that has it set, "/" with a last name, or "*",
+for that of an object which comes or goes with what it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ignore:
-    """One rule of what is not a finding: a glob over `kind:name`, why, and until when.
+class Grade:
+    """One rule of how grave a change is, where the table is not meant.
 
-    A key stands for itself, as it is. In any other glob `[` begins a set of characters: `[[]`
-    is a bracket.
+    Globs over `kind:name` and over attributes; classes and directions; none: all. A rule with
+    attributes is for objects that changed, not for those that came or went. `environments` are
+    globs for whoever chooses the rules of one environment.
     """
 
-    object: str
-    reason: str
-    until: date | None = None
+    severity: Severity
+    object: str = "*"
+    attributes: tuple[str, ...] = ()
+    classes: tuple[ChangeClass, ...] = ()
+    directions: tuple[Direction, ...] = ()
+    environments: tuple[str, ...] = ()
 
-    def covers(self, key: str, today: date) -> bool:
-        """Tell whether the rule holds today for an object's key. It holds on its last day."""
-        holds = self.until is None or today <= self.until
-        return holds and (key == self.object or fnmatchcase(key, self.object))
+    def is_for(self, key: str, attribute: str, cls: ChangeClass, direction: Direction) -> bool:
+        """Tell whether the rule is for this part of a change; "" is the object as a whole."""
+        return (
+            matches(key, self.object)
+            and (
+                not self.attributes or (attribute != "" and any_matches(attribute, self.attributes))
+            )
+            and (not self.classes or cls in self.classes)
+            and (not self.directions or direction in self.directions)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How an environment is judged."""
+    """How an environment is judged. Of `severity` the first rule that is for a part counts."""
 
     protected: bool = False
     promotion_lag: timedelta = timedelta(hours=24)
     ignore: Sequence[Ignore] = ()
+    severity: Sequence[Grade] = ()
     classes: Classes = field(default_factory=dict)
 
 
@@ -69,8 +81,7 @@ def judge(
     """
     findings = (
         _finding(c, direction(c.id), explanations.get(c.id), before.get(str(c.id)), policy, now)
-        for c in changes
-        if _rule(c, policy, now) is None
+        for c in told(changes, policy.ignore, now.date())
     )
     order = list(ChangeClass)
     return tuple(
@@ -78,13 +89,11 @@ def judge(
     )
 
 
-def ignored(changes: Iterable[Change], policy: Policy, now: datetime) -> Mapping[str, int]:
-    """Return how many changes each rule leaves out, by its glob, the first rule that covers one.
-
-    The sum is the number of changes that `judge` makes no finding of.
-    """
-    rules = (_rule(c, policy, now) for c in changes)
-    return Counter(rule.object for rule in rules if rule)
+def ignored(
+    changes: Iterable[Change], policy: Policy, now: datetime
+) -> tuple[int, Mapping[str, int]]:
+    """Return of how many changes rules leave out something or all; and of how many each does."""
+    return counted(changes, policy.ignore, now.date())
 
 
 def severity(
@@ -107,20 +116,44 @@ def severity(
 
 def class_of(change: Change, classes: Classes) -> ChangeClass:
     """Return the gravest class that a change touches; structure where a kind says nothing."""
+    touched = (cls for _, cls in _parts(change, classes))
+    return min(touched, key=list(ChangeClass).index)
+
+
+def _parts(change: Change, classes: Classes) -> Iterator[tuple[str, ChangeClass]]:
+    """Give each attribute that changed, or "" for the object as a whole, with its class."""
     of_kind = classes.get(change.id.kind, {})
     own = of_kind.get("", ChangeClass.STRUCTURE)
-    if change.change is ChangeType.CHANGED:
-        touched = [of_kind.get(name, own) for name in change.attributes]
-    else:
-        is_set = [name for name, pair in change.attributes.items() if any(pair)]
-        touched = [own, *(of_kind.get(f"+{name}", own) for name in is_set)]
-    return min(touched, key=list(ChangeClass).index, default=own)
+    if change.change is ChangeType.CHANGED and change.attributes:
+        for name in change.attributes:
+            spelt = name in change.spelling
+            yield name, ChangeClass.COSMETIC if spelt else of_kind.get(name, own)
+        return
+    yield "", own
+    for name, pair in change.attributes.items():
+        if f"+{name}" in of_kind and any(pair):
+            yield "", of_kind[f"+{name}"]
+    for kind, name in {(i.kind, i.path[-1]) for i in change.contains}:
+        held = classes.get(kind, {})
+        for key in held.keys() & {"/*", f"/{name}"}:
+            yield "", held[key]
 
 
-def _rule(change: Change, policy: Policy, now: datetime) -> Ignore | None:
-    """Return the first rule that leaves the change out today."""
-    key, today = str(change.id), now.date()
-    return next((rule for rule in policy.ignore if rule.covers(key, today)), None)
+def _grade(change: Change, direction: Direction, policy: Policy, *, late: bool) -> Severity:
+    """Return how grave the gravest part of a change is, by the first rule for it or the table."""
+    key = str(change.id)
+
+    def of(attribute: str, cls: ChangeClass) -> Severity:
+        rules = (r for r in policy.severity if r.is_for(key, attribute, cls, direction))
+        rule = next(rules, None)
+        if rule is not None:
+            return rule.severity
+        if attribute in change.spelling:
+            # What may well mean the same calls nobody, however long it lasts.
+            return Severity.INFO
+        return severity(cls, direction, protected=policy.protected, late=late)
+
+    return max((of(*part) for part in _parts(change, policy.classes)), key=lambda s: s.rank)
 
 
 def _finding(
@@ -140,7 +173,7 @@ def _finding(
     finding = Finding(
         change=change,
         direction=direction,
-        severity=severity(cls, direction, protected=policy.protected, late=late),
+        severity=_grade(change, direction, policy, late=late),
         cls=cls,
         origin=None,
         first_seen=first_seen,
@@ -153,7 +186,9 @@ def _explained(
     finding: Finding, explanation: Explanation | None, before: Finding | None
 ) -> Finding:
     if explanation:
-        return replace(finding, origin=explanation.origin, blame=explanation.blame)
+        blame, reason = explanation.blame, explanation.reason
+        return replace(finding, origin=explanation.origin, blame=blame, reason=reason)
     if before:
-        return replace(finding, origin=before.origin, blame=before.blame)
+        blame, reason = before.blame, before.reason
+        return replace(finding, origin=before.origin, blame=blame, reason=reason)
     return finding

@@ -18,6 +18,12 @@ class Attribute:
     an ordered text array, or jsonb. Sets are sorted by the expression (COLLATE "C").
     `since` and `until` bound the major versions that have it, both inclusive.
     `tells`: where it is set, its class counts also when the object comes or goes.
+    `respell`: for an expression that servers may spell in several ways, the SQL that makes the
+    object with a given spelling on a scratch server, so that the server can settle whether two
+    mean the same; see core/texts/respell.py for the names that stand in it. Empty for plain values.
+    `hides`: NULL says that the server hid it from this role, not that there is none: it was not
+    read of this object, and is no difference.
+    `secret`: there may be secrets in it, as `fragments.hidden` gives them; the reader seals them.
     """
 
     name: str
@@ -26,6 +32,9 @@ class Attribute:
     since: int = 0
     until: int = 999
     tells: bool = False
+    respell: str = ""
+    hides: bool = False
+    secret: bool = False
 
     def on(self, major: int) -> bool:
         """Tell whether a server of this major version has the attribute."""
@@ -48,6 +57,12 @@ class Kind:
     member: SQL of (classid, objid): the object whose membership in an extension leaves this one
         out. None: the address.
     since: the first major version that has the kind.
+    cluster: belongs to the whole cluster, not to one database; read only where that is asked for.
+    database: tells of the database as a whole, which no script that is loaded into one makes.
+    within: of which last names its class counts also when it comes or goes with what it belongs
+        to, and so is no change of its own; "*" for all, "" for none.
+    alone: few others have paths that begin as its paths do, and nothing belongs to it: it is read
+        last, while what came before is folded.
     """
 
     name: str
@@ -61,6 +76,10 @@ class Kind:
     parent: tuple[str, str, str] | None = None
     member: tuple[str, str] | None = None
     since: int = 0
+    cluster: bool = False
+    database: bool = False
+    within: str = ""
+    alone: bool = False
 
     def attributes_on(self, major: int) -> Iterator[Attribute]:
         """Give the attributes that a server of this major version has."""

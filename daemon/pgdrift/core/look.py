@@ -10,15 +10,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from pgdrift.core.alerts.accept import with_rights
+from pgdrift.core.alerts.incident import Verdict
+from pgdrift.core.alerts.pipeline import tell
+from pgdrift.core.alerts.telling import reach, verdicts
+from pgdrift.core.alike.align import align, keep_up, unsettled
+from pgdrift.core.alike.normalise import normalise
+from pgdrift.core.alike.retell import retold
+from pgdrift.core.alike.spelling import UNANSWERED, Answers, Dispute
 from pgdrift.core.book import Book, Step
+from pgdrift.core.bypass import against_ledger
 from pgdrift.core.compare import compare, not_compared
 from pgdrift.core.expected import adopt, move_on
-from pgdrift.core.history import Explanation, applied, explain
 from pgdrift.core.model import (
+    LEDGER,
+    REACH,
+    SYNC,
     Against,
     Agreed,
     Change,
     Event,
+    How,
     ObjectId,
     Origin,
     Outcome,
@@ -27,16 +39,16 @@ from pgdrift.core.model import (
     Standing,
     SyncPoint,
 )
-from pgdrift.core.normalise import normalise
-from pgdrift.core.render import label
-from pgdrift.core.telling import reach, tell, verdicts
+from pgdrift.core.syncpoint import Applied, declared_by, newly_applied
+from pgdrift.core.timeline import changed, migrated, not_synced, seen_again, synced, within
 from pgdrift.core.watched import Upstream, Watched
+from pgdrift.core.why.blame import hearsay, placed
+from pgdrift.core.why.flight import Flight, did_not_converge, in_flight, waiting
+from pgdrift.core.why.history import Explanation, applied, explain, failed, in_between
+from pgdrift.core.why.migrations import kept_up, not_read
 from pgdrift.core.yardsticks import Look, against_sync, against_upstream
 
-__all__ = ["Conclusion", "Upstream", "Watched", "remembered", "seen", "unseen"]
-
-# A migration can touch thousands of objects; the timeline names the first of them.
-_EVENTS_PER_LOOK = 200
+__all__ = ["Conclusion", "Upstream", "Watched", "questions", "remembered", "seen", "unseen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +64,66 @@ class Conclusion:
     waits: bool = False
 
 
-def seen(
+def questions(
     watched: Watched, book: Book, reading: Reading, upstream: Upstream | None, now: datetime
-) -> Conclusion:
-    """Conclude from a look that could read what it needed, and that began at `now`."""
+) -> tuple[Dispute, ...]:
+    """Return the texts of which a server should say whether they are one, for `seen` to know."""
     reading = _settled(book, reading)
+    upstream = _in_our_words(watched, upstream)
+    changes = _changes(book, reading)
+    flight = in_flight(reading.histories, book.against, book.seen_at, now)
+    if _waits(flight, watched, changes, now):
+        return ()
+    why = _explanations(watched, book, reading, changes, now)
+    look = Look(watched, book, reading, now, why)
+    here = normalise(reading.snapshot, watched.options)
+    agreed = book.agreed.snapshot if book.agreed and upstream else None
+    sides = (_expected(look, changes), upstream.snapshot if upstream else None, agreed)
+    return tuple(
+        dispute
+        for side in sides
+        if side is not None
+        for dispute in unsettled(normalise(side, watched.options), here, watched.options)
+    )
+
+
+def seen(
+    watched: Watched,
+    book: Book,
+    reading: Reading,
+    upstream: Upstream | None,
+    now: datetime,
+    answers: Answers = UNANSWERED,
+) -> Conclusion:
+    """Conclude from a look that could read what it needed, and that began at `now`.
+
+    `answers` is what a server said to the `questions`, as far as it was asked.
+    """
+    book = with_rights(book, now)
+    reading = _settled(book, reading)
+    upstream = _in_our_words(watched, upstream)
     sync_point = _first_sync_point(book, now)
     changes = _changes(book, reading)
-    why = _explanations(book, reading, changes)
-    look = Look(watched, book, reading, now, why)
+    flight = in_flight(reading.histories, book.against, book.seen_at, now)
+    if flight and _waits(flight, watched, changes, now):
+        return _until_it_ends(flight, watched, book, reading, upstream, now)
+    why = _explanations(watched, book, reading, changes, now)
+    look = Look(watched, book, reading, now, why, answers)
     expected = _expected(look, changes)
-    agreed, against = _against(look, expected, upstream)
-    outcome, reason = _overall(against)
-    judged = [*verdicts(watched, book, against), reach(watched, _in_part(reading, upstream))]
-    told = tell(watched, book, judged, now)
+    agreed, against, unlike = _against(look, expected, upstream)
     window = _window(look)
-    aside = _not_compared(reading, expected, upstream.snapshot if upstream else None)
+    if (ledger := against_ledger(look, window)) is not None:
+        against = (*against, ledger)
+    if flight:
+        against = tuple(flight.kept(a) if a.yardstick == SYNC else a for a in against)
+    rows = _rows(look, changes)
+    asked = declared_by(watched.sync_rules, rows, watched.name)
+    if asked and _is_right(against):
+        sync_point, asked = sync_point or asked, None
+    outcome, reason = _overall(against)
+    judged = [*verdicts(watched, book, against), _reach(watched, reading, upstream)]
+    told = tell(watched, book, judged, now)
+    aside = {**_not_compared(look, expected, upstream.snapshot if upstream else None), **unlike}
     step = Step(
         environment=watched.name,
         at=now,
@@ -88,24 +144,67 @@ def seen(
         notes=reading.notes,
         incidents=told.incidents,
         notices=told.notices,
+        ended=told.ended,
         events=(
-            *_changed_events(watched.name, window, why, now),
-            *_first_event(watched.name, sync_point, reading, now),
-            *_again_event(watched.name, book, now),
+            *migrated(watched.name, applied(book.histories, reading.histories, changes), now),
+            *changed(watched.name, window, why, (book.snapshot, reading.snapshot), now),
+            *synced(sync_point, reading, now),
+            *not_synced(asked, against, now),
+            *seen_again(watched.name, book, now),
             *told.events,
         ),
+        applied=rows,
         based_on=book.sync_point.id if book.sync_point else None,
     )
     return Conclusion(
         step,
         _standing(watched, book, step, reading, outcome, against),
         _count(why[c.id] for c in window),
-        waits=any(a.held for a in against),
+        waits=any(a.held for a in against if a.yardstick != SYNC)
+        and not (upstream and upstream.reason),
     )
+
+
+def _until_it_ends(
+    flight: Flight,
+    watched: Watched,
+    book: Book,
+    reading: Reading,
+    upstream: Upstream | None,
+    now: datetime,
+) -> Conclusion:
+    """Conclude that a migration is in flight: nothing is judged, and what was known stays known."""
+    against = waiting(flight, book.against)
+    outcome, reason = _overall(against)
+    judged = [*verdicts(watched, book, against), _reach(watched, reading, upstream)]
+    told = tell(watched, book, judged, now)
+    step = Step(
+        environment=watched.name,
+        at=now,
+        outcome=outcome,
+        reason=reason,
+        seen_at=now,
+        against=against,
+        notes=(*reading.notes, flight.why),
+        incidents=told.incidents,
+        notices=told.notices,
+        ended=told.ended,
+        events=(*seen_again(watched.name, book, now), *told.events),
+        based_on=book.sync_point.id if book.sync_point else None,
+    )
+    return Conclusion(step, _standing(watched, book, step, reading, outcome, against))
+
+
+def _waits(
+    flight: Flight | None, watched: Watched, changes: tuple[Change, ...], now: datetime
+) -> bool:
+    """Tell whether something changed that is not to be judged yet."""
+    return bool(changes) and flight is not None and flight.waits(now, watched.migration_wait)
 
 
 def unseen(watched: Watched, book: Book, reason: str, now: datetime) -> Conclusion:
     """Conclude from a look that failed: unknown, which resolves nothing and hides nothing."""
+    book = with_rights(book, now)
     against = tuple(replace(a, outcome=Outcome.UNKNOWN, reason=reason) for a in book.against)
     told = tell(watched, book, [reach(watched, reason)], now)
     first = book.failures == 0
@@ -119,6 +218,7 @@ def unseen(watched: Watched, book: Book, reason: str, now: datetime) -> Conclusi
         against=against,
         incidents=told.incidents,
         notices=told.notices,
+        ended=told.ended,
         events=(*([Event(watched.name, now, "unknown", reason)] if first else []), *told.events),
         based_on=book.sync_point.id if book.sync_point else None,
     )
@@ -144,10 +244,31 @@ def remembered(watched: Watched, book: Book) -> Standing:
     )
 
 
+def _in_our_words(watched: Watched, upstream: Upstream | None) -> Upstream | None:
+    """Return the upstream with its roles and schemas called as they are here."""
+    if upstream is None or upstream.snapshot is None:
+        return upstream
+    told = retold(upstream.snapshot, watched.names_upstream, watched.names)
+    return replace(upstream, snapshot=told)
+
+
 def _first_sync_point(book: Book, now: datetime) -> SyncPoint | None:
     if book.expected is not None:
         return None
-    return SyncPoint(book.environment, now, "first look: nothing was declared before", "pgdrift")
+    reason = "first look: nothing was declared before"
+    return SyncPoint(book.environment, now, reason, "pgdrift", how=How.FIRST_LOOK)
+
+
+def _rows(look: Look, changes: tuple[Change, ...]) -> tuple[Applied, ...]:
+    """Return the migrations that this look saw newly applied; of a first look, none."""
+    if look.book.snapshot is None:
+        return ()
+    return newly_applied(look.book.histories, look.reading.histories, changes, look.now)
+
+
+def _is_right(against: Iterable[Against]) -> bool:
+    """Tell whether all that is there was seen, and is expected."""
+    return all(a.outcome is Outcome.IN_SYNC for a in against if a.yardstick == SYNC)
 
 
 def _settled(book: Book, reading: Reading) -> Reading:
@@ -156,26 +277,29 @@ def _settled(book: Book, reading: Reading) -> Reading:
     Much moves the gate and changes no schema (TRUNCATE, REFRESH); and a history that could not be
     read for once is not forgotten, or its next migration would be a first sight.
     """
-    names = {i.name for i in reading.snapshot.objects}
-    read = {h.table for h in reading.histories}
-    lost = (h for h in book.histories if h.table not in read and h.table in names)
-    reading = replace(reading, histories=(*reading.histories, *lost))
-    if book.snapshot is None or _moved(book.snapshot, reading.snapshot):
+    if not_read(book.histories, reading.histories):
+        names = {i.name for i in reading.snapshot.objects}
+        histories = kept_up(book.histories, reading.histories, names)
+        reading = replace(reading, histories=histories)
+    before, after = book.snapshot, reading.snapshot
+    if before is None or before is after:
         return reading
-    return replace(reading, snapshot=book.snapshot)
+    if not _moved(before, after):
+        return replace(reading, snapshot=before)
+    # What is equal need not be held twice; and whoever asks again gets the very same snapshot.
+    shared = after.memo.kept("sharing", [before], lambda: after.sharing(before))
+    return replace(reading, snapshot=shared)
 
 
 def _moved(before: Snapshot, after: Snapshot) -> bool:
     """Tell whether anything differs that is kept of a snapshot, but for when it was taken."""
-    if before is after:
-        return False
     return (before.root, before.kinds, before.unread, before.server_version, before.format) != (
         after.root,
         after.kinds,
         after.unread,
         after.server_version,
         after.format,
-    ) or any(o.oid != before.objects[i].oid for i, o in after.objects.items())
+    ) or before.packed.oids != after.packed.oids
 
 
 def _changes(book: Book, reading: Reading) -> tuple[Change, ...]:
@@ -190,35 +314,85 @@ def _window(look: Look) -> tuple[Change, ...]:
     before, after, options = look.book.snapshot, look.reading.snapshot, look.watched.options
     if before is None or not look.why:
         return ()
-    return compare(normalise(before, options), normalise(after, options)).changes
+    found = normalise(after, options)
+    wanted = align(normalise(before, options), found, options, look.settled, same_host=True)
+    return compare(wanted, found).changes
 
 
 def _explanations(
-    book: Book, reading: Reading, changes: tuple[Change, ...]
+    watched: Watched, book: Book, reading: Reading, changes: tuple[Change, ...], now: datetime
 ) -> Mapping[ObjectId, Explanation]:
     if not changes or book.snapshot is None:
         return {}
-    entries = reading.ledger.entries if reading.ledger else ()
     migrations = applied(book.histories, reading.histories, changes)
-    return explain(changes, book.snapshot, reading.snapshot, entries, migrations)
+    found = explain(changes, in_between(book.snapshot, reading, migrations))
+    flight = in_flight(reading.histories, book.against, book.seen_at, now)
+    why = dict(_placed(found, book, reading, flight, now))
+    failures = failed(book.histories, reading.histories)
+    left = flight.unsettled(failures) if flight else did_not_converge(failures)
+    if left:
+        known = watched.explained_by
+        why = {i: e if e.origin in known else replace(e, reason=left) for i, e in why.items()}
+    # What a change speaks for may be told on its own, where the name of the whole is no difference.
+    return {i: why[c.id] for c in changes for i in (c.id, *c.contains)}
+
+
+def _placed(
+    why: Mapping[ObjectId, Explanation],
+    book: Book,
+    reading: Reading,
+    flight: Flight | None,
+    now: datetime,
+) -> Iterator[tuple[ObjectId, Explanation]]:
+    """Give the explanations with when it was, as far as that is known."""
+    after = flight.after if flight else book.seen_at
+    until = max(now, reading.snapshot.taken_at)
+    for i, e in why.items():
+        heard = hearsay(_names(i, book, reading), reading.hints) if reading.hints else None
+        blame = placed(e.blame, after, until, reading.committed.get(i), heard)
+        yield i, replace(e, blame=blame)
+
+
+def _names(i: ObjectId, book: Book, reading: Reading) -> tuple[str, ...]:
+    """Return what an object is called, and what it belongs to below its schema."""
+    above = within(i, reading.snapshot, book.snapshot)
+    return (i.name, *(up.name for up in above if len(up.path) > 1))
 
 
 def _expected(look: Look, changes: tuple[Change, ...]) -> Snapshot:
-    found = look.reading.snapshot
-    if look.book.expected is None:
+    found, before, options = look.reading.snapshot, look.book.snapshot, look.watched.options
+    expected = look.book.expected
+    if expected is None:
         return found
     explained = [c for c in changes if look.why[c.id].origin in look.watched.explained_by]
-    return move_on(adopt(look.book.expected, found), explained, found)
+    if explained and before:
+        # A change names what it touched as the last look did.
+        expected = keep_up(expected, before, options)
+    if expected.server_version // 10000 != found.server_version // 10000:
+        expected = keep_up(expected, found, replace(options, constraint_names=True))
+    # As with all that is worked out of what does not change, who asks again gets the very same.
+    return expected.memo.kept(
+        ("moved on", tuple(c.id for c in explained)),
+        [before or found, found],
+        lambda: move_on(adopt(expected, found), explained, found),
+    )
 
 
 def _against(
     look: Look, expected: Snapshot, upstream: Upstream | None
-) -> tuple[Agreed | None, tuple[Against, ...]]:
+) -> tuple[Agreed | None, tuple[Against, ...], Mapping[str, int]]:
     own = against_sync(look, expected)
     if upstream is None:
-        return look.book.agreed, (own,)
-    agreed, other = against_upstream(look, upstream)
-    return agreed, (own, other)
+        return look.book.agreed, (own,), {}
+    agreed, other, aside = against_upstream(look, upstream)
+    return agreed, (own, other), aside
+
+
+def _reach(watched: Watched, reading: Reading, upstream: Upstream | None) -> Verdict:
+    unread = sorted(reading.snapshot.unread)
+    if upstream and upstream.reason and not upstream.watched:
+        unread.append(REACH)
+    return reach(watched, _in_part(reading, upstream), tuple(unread))
 
 
 def _in_part(reading: Reading, upstream: Upstream | None) -> str:
@@ -233,41 +407,17 @@ def _in_part(reading: Reading, upstream: Upstream | None) -> str:
     return f"in part: {'; '.join(parts)}" if parts else ""
 
 
-def _not_compared(reading: Reading, *others: Snapshot | None) -> Mapping[str, int]:
-    """Return by kind how many objects no reader covers, or only one side has read."""
-    counts = dict(reading.not_compared)
+def _not_compared(look: Look, *others: Snapshot | None) -> Mapping[str, int]:
+    """Return by kind how many objects no reader covers, or only one side has read.
+
+    By preset, how many of the objects here it leaves out.
+    """
+    found = look.reading.snapshot
+    counts = {**look.reading.not_compared, **normalise(found, look.watched.options).left_out}
     for other in filter(None, others):
-        for kind, count in not_compared(reading.snapshot, other).items():
+        for kind, count in not_compared(found, other).items():
             counts[kind] = max(count, counts.get(kind, 0))
     return counts
-
-
-def _changed_events(
-    environment: str,
-    window: tuple[Change, ...],
-    why: Mapping[ObjectId, Explanation],
-    now: datetime,
-) -> Iterator[Event]:
-    for change in window[:_EVENTS_PER_LOOK]:
-        text = f"{label(change)} {change.change.value} ({why[change.id].origin.value})"
-        yield Event(environment, now, "changed", text, str(change.id))
-    if (more := len(window) - _EVENTS_PER_LOOK) > 0:
-        yield Event(environment, now, "changed", f"and {more} more objects")
-
-
-def _first_event(
-    environment: str, sync_point: SyncPoint | None, reading: Reading, now: datetime
-) -> Iterator[Event]:
-    if sync_point:
-        count = len(reading.snapshot.objects)
-        text = f"first look, {count} objects: taken as the sync point"
-        yield Event(environment, now, "looked_first", text)
-
-
-def _again_event(environment: str, book: Book, now: datetime) -> Iterator[Event]:
-    if book.failures:
-        tries = f"{book.failures} look{'' if book.failures == 1 else 's'}"
-        yield Event(environment, now, "seen_again", f"can be looked at again, after {tries} failed")
 
 
 def _standing(
@@ -298,7 +448,9 @@ def _standing(
 
 def _overall(against: Iterable[Against]) -> tuple[Outcome, str]:
     """Return the outcome over all yardsticks, and why it is unknown: unknown is never clean."""
-    outcomes = {a.outcome: a.reason for a in against}
+    # A ledger that cannot be read explains nothing; what is there was read all the same.
+    judged = (a for a in against if a.yardstick != LEDGER or a.findings)
+    outcomes = {a.outcome: a.reason for a in judged}
     for outcome in (Outcome.DRIFTED, Outcome.UNKNOWN):
         if outcome in outcomes:
             return outcome, outcomes[outcome]

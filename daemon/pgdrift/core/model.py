@@ -6,22 +6,22 @@ escapes it for the place it goes to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from pgdrift.core.digest import content_digest, root_digest
-from pgdrift.core.names import dotted
+from pgdrift.core.held.dependencies import Dependencies
+from pgdrift.core.held.objects import Object as Object  # noqa: PLC0414  a noun, as those below
+from pgdrift.core.held.objects import ObjectId as ObjectId  # noqa: PLC0414
+from pgdrift.core.held.objects import Value as Value  # noqa: PLC0414
+from pgdrift.core.held.packed import Packed, packed
+from pgdrift.core.memo import Memo
 
 # Raised when what a snapshot holds is read or written differently. Two formats can still be
 # compared: an attribute that only one side knows is "not read" there, and no difference.
 FORMAT = 1
-
-# A JSON value: None, a boolean, a whole number, text, a list of these, or a dict of these by name.
-Value: TypeAlias = object
 
 
 class ChangeType(StrEnum):
@@ -81,6 +81,18 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class How(StrEnum):
+    """How a sync point came about: at the first look, by a person, or by a migration's row.
+
+    `at_migration` is a person's as well, of what was there when that migration was applied.
+    """
+
+    FIRST_LOOK = "first_look"
+    DECLARED = "declared"
+    AT_MIGRATION = "at_migration"
+    MIGRATION = "migration"
+
+
 class Confidence(StrEnum):
     """How sure blame is: named by a ledger or trigger, between two looks, or not at all."""
 
@@ -89,64 +101,13 @@ class Confidence(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ObjectId(NamedTuple):
-    """Identity of anything in a schema: its kind, its path of names, a routine's arguments.
-
-    `args` holds the identity arguments with their parentheses, as `(integer, text)`, and is
-    empty for everything that is not told apart by arguments.
-    """
-
-    # A tuple: there are hundreds of thousands, and what is done with them is hashing and sorting.
-
-    kind: str
-    path: tuple[str, ...]
-    args: str = ""
-
-    @property
-    def name(self) -> str:
-        """The dotted name, quoted as SQL would quote it."""
-        return dotted(self.path) + self.args
-
-    def __str__(self) -> str:
-        """Return `kind:name`, which rules, the store and the JSON output use as a key."""
-        return f"{self.kind}:{self.name}"
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Object:
-    """One object as it was read.
-
-    `attributes` maps a name to its value. A name that is absent was *not read* (an older server
-    or format has no such attribute) and is never a difference; None is a value. `parent` is the
-    object that this one cannot outlive. `oid` rides along uncompared.
-    """
-
-    id: ObjectId
-    attributes: Mapping[str, Value]
-    parent: ObjectId | None = None
-    oid: int = field(default=0, compare=False)
-    # The digest, once it is known. (A cached_property would give each object a dict to hold it.)
-    _digest: str = field(default="", init=False, repr=False, compare=False)
-
-    @property
-    def digest(self) -> str:
-        """Content hash of identity and attributes, 32 hex digits."""
-        if not self._digest:
-            i = self.id
-            self.know(content_digest(i.kind, i.path, i.args, self.attributes))
-        return self._digest
-
-    def know(self, digest: str) -> None:
-        """Take a digest that was made from this very content, and spare making it again."""
-        object.__setattr__(self, "_digest", digest)
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """All objects of one environment at one instant.
 
     `kinds` are the kinds that were read; `unread` says of others why they were not (a missing
-    right, say). `dependencies` are pairs (dependent, referenced), sorted.
+    right, say). `dependencies` are pairs (dependent, referenced), sorted. Whatever mapping the
+    objects come in, they are held packed.
     """
 
     objects: Mapping[ObjectId, Object]
@@ -155,17 +116,50 @@ class Snapshot:
     taken_at: datetime
     database: str = ""
     unread: Mapping[str, str] = field(default_factory=dict)
-    dependencies: tuple[tuple[ObjectId, ObjectId], ...] = ()
+    dependencies: Sequence[tuple[ObjectId, ObjectId]] = ()
     format: int = FORMAT
+    # The objects as they were read, where `objects` are normalised: some is known, not compared.
+    as_read: Mapping[ObjectId, Object] | None = field(default=None, repr=False, compare=False)
+    # How many of the objects as they were read each preset left out, where it is normalised.
+    left_out: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
     # Normalised forms by options, kept with the snapshot that they were made from.
     normalised: dict[object, Snapshot] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    # What was worked out of it and of others: how they are told alike, and what is apart then.
+    memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
-    @cached_property
+    def __post_init__(self) -> None:
+        """Pack the objects."""
+        object.__setattr__(self, "objects", packed(self.objects))
+
+    @property
+    def packed(self) -> Packed:
+        """The objects as they are held: what can be told of them without unfolding them."""
+        return packed(self.objects)
+
+    def sharing(self, other: Snapshot) -> Snapshot:
+        """Return the very same snapshot, holding nothing twice that the other holds as well."""
+        objects, depends = self.packed.sharing(other.packed), self.dependencies
+        if isinstance(depends, Dependencies):
+            depends = depends.over(objects)
+        return replace(self, objects=objects, dependencies=depends)
+
+    @property
     def root(self) -> str:
         """One digest over all objects: equal roots, equal schemas."""
-        return root_digest(o.digest for o in self.objects.values())
+        return self.packed.root
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The other half of a rename: the object's name on the other side.
+
+    `sure`: the server says that it is the same object; else the two are only alike.
+    """
+
+    id: ObjectId
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,29 +168,57 @@ class Change:
 
     `attributes` maps a name to (before, after). An object that was added or removed gives all
     its attributes with None on the other side; children that came or went with it are named in
-    `contains` and get no change of their own.
+    `contains` and get no change of their own. `renamed` names what a removed object became, or
+    what an added one was; it rides along uncompared. `spelling` names the attributes whose two
+    texts may well mean the same, where no server could be asked.
     """
 
     id: ObjectId
     change: ChangeType
     attributes: Mapping[str, tuple[Value, Value]]
     contains: tuple[ObjectId, ...] = ()
+    renamed: Renamed | None = field(default=None, compare=False)
+    spelling: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """Who changed an object, as far as is known, and how sure that is."""
+    """Who changed an object, when and with what, as far as is known, and how sure that is.
+
+    `who` is the login role, or the effective one where the login is not known; `role` is the
+    effective one, where it is another. `at` is the time of the change, UTC; else it came after
+    `after` and not later than `until`, the two looks. `statement` is what was run, as far as it
+    may be shown: a command's name, or the statement without its literals. `hearsay` is whom a
+    notification names, which anybody can send.
+    """
 
     confidence: Confidence = Confidence.UNKNOWN
     who: str | None = None
     at: datetime | None = None
     application: str | None = None
     migration: str | None = None
+    role: str | None = None
+    address: str | None = None
+    statement: str | None = None
+    after: datetime | None = None
+    until: datetime | None = None
+    hearsay: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependants:
+    """What hangs on an object: how many others, and the first few of them by kind and name."""
+
+    count: int = 0
+    some: tuple[ObjectId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One object that is not as it should be."""
+    """One object that is not as it should be; `reason` is what more there is to say of why.
+
+    `dependants` is what hung on it when it was found; it rides along uncompared.
+    """
 
     change: Change
     direction: Direction
@@ -206,6 +228,8 @@ class Finding:
     first_seen: datetime
     blame: Blame = Blame()
     late: bool = False
+    reason: str = ""
+    dependants: Dependants = field(default=Dependants(), compare=False)
 
     @property
     def key(self) -> str:
@@ -215,13 +239,26 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One row of a migration history."""
+    """One row of a migration history.
+
+    `at` is when it was applied, as the tool kept it: with a zone at its end where that was kept,
+    else in whatever zone the writer had, so those of two environments are never compared. Within
+    one, another time says that it ran again. `by` is who applied it, as the tool names people.
+    `begun`: the tool wrote that it began, and not how it ended. `repeatable`: it runs again
+    whenever its text changes. `baseline`: it stands for all before it, which the tool never ran
+    here.
+    """
 
     version: str
     description: str = ""
     checksum: str | None = None
     applied: bool = True
     failed: bool = False
+    at: str | None = None
+    by: str | None = None
+    begun: bool = False
+    repeatable: bool = False
+    baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +266,41 @@ class History:
     """The rows that one migration tool keeps in one table. `table` is a quoted, dotted name.
 
     `heads_only` says that the tool keeps no row of what it applied before the latest.
+    `in_flight` says why a migration may be running now; empty where nothing shows one. `unread`:
+    whoever migrates lets nobody read the rows, and those of the last look stand for them.
     """
 
     tool: str
     table: str
     migrations: tuple[Migration, ...]
     heads_only: bool = False
+    in_flight: str = ""
+    unread: bool = False
+
+
+class HistoryState(StrEnum):
+    """How a migration's history is not as the upstream's, or not as it should be, gravest first."""
+
+    FAILED = "failed"
+    EDITED = "edited"
+    EXTRA = "extra"
+    OUT_OF_ORDER = "out_of_order"
+    MISSING = "missing"
+    OTHER_HEAD = "other_head"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFinding:
+    """One migration whose history is not as it should be: of which tool, in which table, and why.
+
+    `text` is what more there is to say, for people; it holds what others wrote.
+    """
+
+    tool: str
+    table: str
+    version: str
+    state: HistoryState
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +308,13 @@ class LedgerEntry:
     """One row of a ledger's `history`: a statement it saw on an object it tracks.
 
     `at` has no zone and is the writer's transaction start, so it is shown and never compared.
-    `object_name` is as stored: quoted, for columns `table.column`, for functions OID digits.
+    `object_name` is as stored: quoted, for columns `table.column`, for functions OID digits. `who`
+    is the effective role. `xid` is the transaction, or part of one, that wrote the row.
+
+    What follows is None or empty where the ledger has no such column, or nothing in it:
+    `transaction_id` is the whole transaction, `object_kind` and `object_identity` are what
+    PostgreSQL calls the object, `address_names` and `address_args` the same in parts, and
+    `recorded_at` is the clock at that moment, UTC; `statement` what was run, without its literals.
     """
 
     id: int
@@ -252,6 +324,18 @@ class LedgerEntry:
     change_type: str
     at: str | None = None
     who: str | None = None
+    xid: int | None = None
+    login_role: str | None = None
+    application_name: str | None = None
+    client_address: str | None = None
+    transaction_id: str | None = None
+    command_tag: str | None = None
+    object_kind: str | None = None
+    object_identity: str | None = None
+    address_names: tuple[str, ...] = ()
+    address_args: tuple[str, ...] = ()
+    recorded_at: datetime | None = None
+    statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +343,18 @@ class LedgerMark:
     """How far a ledger has been read, so that a transaction that commits late is not lost.
 
     `identity` names the very ledger (system, database, ledger table); `horizon` is the oldest
-    transaction id that was still running; `seen` are ids of rows at or after the horizon.
+    transaction id that was still running; `seen` are ids of rows at or after the horizon. `rows`
+    is how many there were, `total` the sum of their ids and `top` the largest; None: not known.
+    `failures` is how many statements it says it could not record.
     """
 
     identity: str
     horizon: int
     seen: frozenset[int]
+    rows: int | None = None
+    total: int = 0
+    top: int = 0
+    failures: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +363,15 @@ class Ledger:
 
     `shape` is `core`, `ext` or `new`; `tracking` is False when its event triggers are off;
     `incomplete` says why it cannot be used (half installed, no right to read it), else None.
-    `entries` are the rows not told before, in order of id; empty on the first reading.
+    `entries` are the rows not told before, in order of id; empty on the first reading. `migrators`
+    are the transactions that wrote rows of migration histories since then. `identities`: each entry
+    names its object as PostgreSQL does, and there is one for every object of every statement.
+
+    `continued`: the entries go on from the mark; else `broken` says why it is another ledger than
+    before, empty at a first reading. `off` is what keeps it from recording, and how; `ghosts` are
+    the kind and path of objects that it has as there and that are not; `lost` counts rows that it
+    once showed as they no longer are, `failed` the statements since the mark that it says it could
+    not record.
     """
 
     schema: str
@@ -282,6 +380,34 @@ class Ledger:
     mark: LedgerMark | None
     entries: tuple[LedgerEntry, ...] = ()
     incomplete: str | None = None
+    migrators: frozenset[int] = frozenset()
+    identities: bool = False
+    continued: bool = False
+    broken: str = ""
+    off: Mapping[str, str] = field(default_factory=dict)
+    ghosts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lost: int = 0
+    failed: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the entries name all that was done since the mark."""
+        return self.tracking and self.identities and self.continued
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a notification says of one statement: its tag, what it touched, and who ran it.
+
+    Any role that may connect can send one that is made up, so it may say where to look first, and
+    stand beside what is known as hearsay; it is never a fact. `more` counts objects not named.
+    """
+
+    tag: str = ""
+    objects: tuple[str, ...] = ()
+    more: int = 0
+    by: str = ""
+    application: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +415,9 @@ class Reading:
     """All that one look read of one environment, and the gate under which it was read.
 
     `not_compared` counts user objects of kinds that no reader covers; `notes` say what could not
-    be read and why, for people.
+    be read and why, for people. `committed` is when what changed since the last look was last
+    committed, UTC, by object; only where the server keeps that. `hints` is what notifications said
+    since the look before.
     """
 
     snapshot: Snapshot
@@ -298,6 +426,8 @@ class Reading:
     histories: tuple[History, ...] = ()
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    committed: Mapping[ObjectId, datetime] = field(default_factory=dict)
+    hints: tuple[Hint, ...] = ()
 
 
 SYNC = "sync"
@@ -307,15 +437,30 @@ REACH = "reach"
 """The yardstick's name for whether an environment can be looked at, at all."""
 
 
+LEDGER = "ledger"
+"""The yardstick's name for whether an environment's ledger can be relied on."""
+
+DRILL = "drill"
+"""The environment, and the yardstick, of an incident that is none: of a drill."""
+
+CHANNELS = "channels"
+"""The environment of incidents of pgdrift's own: a channel that cannot be reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncPoint:
-    """The moment an environment was last declared right. `id` is None until it is kept."""
+    """The moment an environment was last declared right. `id` is None until it is kept.
+
+    `migration` is the version of the migration that it is about, where it is about one.
+    """
 
     environment: str
     at: datetime
     reason: str
     actor: str
     id: int | None = None
+    how: How = How.DECLARED
+    migration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,12 +475,27 @@ class Agreed:
     unknown: frozenset[ObjectId] = frozenset()
 
 
+class Held(NamedTuple):
+    """What changed here and waits for a look at the upstream, by its key `kind:name`.
+
+    `since` is when the change was read, UTC; why it changed is known at that look alone.
+    """
+
+    key: str
+    since: datetime
+    origin: Origin | None = None
+    blame: Blame = Blame()
+
+
 @dataclass(frozen=True, slots=True)
 class Against:
     """How an environment stands against one yardstick: `sync`, or its upstream's name.
 
-    `held` are keys of objects that changed here and wait for a look at the upstream, each with
-    when that change was read, UTC. `ignored` counts what rules of the operator leave out.
+    `held` is what changed here and waits for a look at the upstream. `histories` is what the
+    migration tools' tables tell: against the sync point of this environment alone, against the
+    upstream how the two differ. `ignored` counts the changes of which rules of the operator leave
+    out something or all, `ignored_by` those of each rule, by its name. `accepted`
+    are findings that somebody called right: no drift, and shown as what they are.
     """
 
     yardstick: str
@@ -343,8 +503,11 @@ class Against:
     findings: tuple[Finding, ...] = ()
     migrations_missing: int | None = None
     reason: str = ""
-    held: tuple[tuple[str, datetime], ...] = ()
+    held: tuple[Held, ...] = ()
     ignored: int = 0
+    ignored_by: tuple[tuple[str, int], ...] = ()
+    histories: tuple[HistoryFinding, ...] = ()
+    accepted: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,12 +532,34 @@ class Standing:
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def could_look(self) -> bool:
+        """Whether the latest try is also the latest that could look."""
+        return self.seen_at is not None and self.seen_at == self.looked_at
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What more is known of a change than the line that tells it; objects by their keys.
+
+    `attributes` are the names of those that changed. `within` is what the object belongs to, the
+    nearest first; `contains` is what came or went with it, or is told by this line alone.
+    """
+
+    change: ChangeType | None = None
+    origin: Origin | None = None
+    blame: Blame = Blame()
+    attributes: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of an environment's timeline. `subject` is an object's key, or empty.
 
-    Verbs: looked_first, synced, changed, opened, told, resolved, unknown, seen_again.
+    Verbs: looked_first, synced, not_synced, undone, changed, migrated, opened, told, resolved,
+    unknown, seen_again, acknowledged, silenced, accepted, mark_ended.
     """
 
     environment: str
@@ -382,3 +567,4 @@ class Event:
     verb: str
     text: str
     subject: str = ""
+    detail: Detail | None = None

@@ -3,6 +3,8 @@
 import re
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+# One name of a dotted path.
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
 
 # Every word of pg_get_keywords() that is not "unreserved" in PostgreSQL 13 to 18, which is the
 # set that quote_ident() asks. One set for all majors: a name must not change its spelling with
@@ -38,3 +40,15 @@ def quote_ident(name: str) -> str:
 def dotted(path: tuple[str, ...]) -> str:
     """Return a path of names as SQL writes it: `public."Order".id`."""
     return ".".join(map(quote_ident, path))
+
+
+def unquote(name: str) -> str:
+    """Return the name that an SQL identifier stands for; one without quotes is it, as it stands."""
+    if len(name) > 1 and name.startswith('"') and name.endswith('"'):
+        return name[1:-1].replace('""', '"')
+    return name
+
+
+def split_dotted(path: str) -> tuple[str, ...]:
+    """Return the names of a path as SQL writes it, which is `dotted` undone."""
+    return tuple(plain or quoted.replace('""', '"') for quoted, plain in _NAME.findall(path))

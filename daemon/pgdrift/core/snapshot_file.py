@@ -11,19 +11,27 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pgdrift.core.model import FORMAT, Object, ObjectId, Snapshot, Value
+from pgdrift.core.seal import alike
 
 T = TypeVar("T")
 
 # Kinds and attributes are our own words; names are not.
 _WORD = re.compile("[a-z][a-z0-9_]*")
+# What is counted is a kind or a catalog, or a column of one.
+_COUNTED = re.compile("[a-z][a-z0-9_. ]*")
 # Names come in any text but this: PostgreSQL cannot hold it, nor can a store or a page.
 _UNHEARD_OF = re.compile("[\x00\ud800-\udfff]")
 # Deeper than any value that is read; what is deeper still can exhaust the stack of a reader.
 _DEPTH = 50
 
 
-def dump(snapshot: Snapshot) -> str:
-    """Return the text of a snapshot file, ended by a line feed."""
+def dump(snapshot: Snapshot, not_compared: Mapping[str, int] | None = None) -> str:
+    """Return the text of a snapshot file, ended by a line feed.
+
+    `not_compared` counts by kind what else there was. The same schema gives the same text at
+    another time, but for the line that says when; and, where there are secrets, for their seals
+    and the root, because each process seals with a key of its own.
+    """
     depends = _depends(snapshot)
     body = {
         "pgdrift": {
@@ -34,6 +42,7 @@ def dump(snapshot: Snapshot) -> str:
             "root": snapshot.root,
             "kinds": sorted(snapshot.kinds),
             "unread": _sorted(snapshot.unread),
+            "not_compared": _sorted(not_compared or {}),
         },
         "objects": [_object(snapshot.objects[i], depends) for i in sorted(snapshot.objects)],
     }
@@ -41,7 +50,12 @@ def dump(snapshot: Snapshot) -> str:
 
 
 def parse(text: str) -> Snapshot:
-    """Return the snapshot that a file's text holds.
+    """Return the snapshot that a file's text holds. Raises as `parse_file` does."""
+    return parse_file(text)[0]
+
+
+def parse_file(text: str) -> tuple[Snapshot, Mapping[str, int]]:
+    """Return the snapshot that a file's text holds, and by kind what else there was.
 
     Raises ValueError, in words for people, when the text is no snapshot, is of a newer format,
     or was edited so that its digest no longer fits.
@@ -53,6 +67,8 @@ def parse(text: str) -> Snapshot:
             msg = f"its format is {head['format']}, this pgdrift reads up to {FORMAT}"
             raise ValueError(msg)
         snapshot = _snapshot(head, _list(dict, body["objects"]))
+        counts = _a(dict, head.get("not_compared", {}))
+        not_compared = {_counted(kind): _count(count) for kind, count in counts.items()}
         fits = snapshot.root == head["root"]
     except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
         msg = f"it is no snapshot file ({type(error).__name__}: {error})"
@@ -60,7 +76,36 @@ def parse(text: str) -> Snapshot:
     if not fits:
         msg = "its digest does not fit its content: it was edited or cut"
         raise ValueError(msg)
-    return snapshot
+    return snapshot, not_compared
+
+
+def holds(text: str, snapshot: Snapshot, not_compared: Mapping[str, int]) -> bool:
+    """Tell whether a file's text says of a schema what `dump` would, but for time and seals."""
+    try:
+        kept, counts = parse_file(text)
+    except ValueError:
+        return False
+    return (
+        counts == not_compared
+        and _about(kept) == _about(snapshot)
+        and kept.objects.keys() == snapshot.objects.keys()
+        and all(_says(kept.objects[i], found) for i, found in snapshot.objects.items())
+    )
+
+
+def _about(snapshot: Snapshot) -> tuple[object, ...]:
+    s = snapshot
+    told = (s.format, s.database, s.server_version, s.kinds)
+    return (*told, dict(s.unread), frozenset(s.dependencies))
+
+
+def _says(kept: Object, found: Object) -> bool:
+    ours, theirs = kept.attributes, found.attributes
+    return (
+        kept.parent == found.parent
+        and ours.keys() == theirs.keys()
+        and all(alike(value, theirs[name]) for name, value in ours.items())
+    )
 
 
 def _snapshot(head: Mapping[str, object], rows: list[dict[str, object]]) -> Snapshot:
@@ -148,6 +193,19 @@ def _word(value: object) -> str:
     if not _WORD.fullmatch(word := _a(str, value)):
         raise TypeError(f"{word!r} is no kind and no attribute")
     return word
+
+
+def _counted(value: object) -> str:
+    if not _COUNTED.fullmatch(word := _a(str, value)):
+        raise TypeError(f"{word!r} is nothing that is counted")
+    return word
+
+
+def _count(value: object) -> int:
+    # In Python a truth value is a number as well.
+    if isinstance(value, bool) or _a(int, value) < 0:
+        raise TypeError(f"{value} is no count")
+    return _a(int, value)
 
 
 def _time(value: object) -> datetime:

@@ -1,4 +1,7 @@
-"""Aggregates: which functions they are put together from, and their state."""
+"""Aggregates: which functions they are put together from, and their state.
+
+Their arguments have no defaults, so that the identity tells all of them.
+"""
 
 from pgdrift.core.kind import Attribute, Kind
 from pgdrift.core.kinds.fragments import (
@@ -10,7 +13,7 @@ from pgdrift.core.kinds.fragments import (
     owner,
     words,
 )
-from pgdrift.core.kinds.routines import ARGUMENTS, IDENTITY_ARGUMENTS, PARALLEL
+from pgdrift.core.kinds.routines import IDENTITY_ARGUMENTS, PARALLEL
 from pgdrift.core.model import ChangeClass
 
 _MODIFIES = {"r": "read_only", "s": "shareable", "w": "read_write"}
@@ -38,10 +41,8 @@ KIND = Kind(
     address=(PROC, "p.oid", "0"),
     parent=IN_SCHEMA,
     attributes=(
-        ARGUMENTS,
         _plain("result", "pg_catalog.format_type(p.prorettype, NULL)"),
         _plain("aggregate_kind", words("g.aggkind", n="normal", o="ordered", h="hypothetical")),
-        _plain("direct_arguments", "g.aggnumdirectargs::int"),
         _function("transition", "aggtransfn"),
         _plain("state_type", "pg_catalog.format_type(g.aggtranstype, NULL)"),
         _plain("state_space", "g.aggtransspace"),

@@ -10,7 +10,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     collation,
     comment_join,
-    hidden_options,
+    options,
     sorted_set,
     words,
 )
@@ -18,22 +18,44 @@ from pgdrift.core.model import ChangeClass
 
 STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
+PERSISTENCE = {"p": "permanent", "u": "unlogged"}
 
-_IDENTITY = f"""(SELECT o.refobjid, o.refobjsubid, s.relname::text AS name,
+# Asked column by column, for the few that are one: joined as a whole, all columns would be gathered
+# before the first is told.
+_IDENTITY = f"""(SELECT s.relname::text AS name,
         ARRAY['AS ' || pg_catalog.format_type(q.seqtypid, NULL), 'START ' || q.seqstart,
               'INCREMENT ' || q.seqincrement, 'MINVALUE ' || q.seqmin, 'MAXVALUE ' || q.seqmax,
               'CACHE ' || q.seqcache,
-              CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END] AS options
+              CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END] AS options,
+        s.relpersistence AS persistence, sd.description AS comment
     FROM pg_catalog.pg_depend o
     JOIN pg_catalog.pg_sequence q ON q.seqrelid = o.objid
     JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid
-    WHERE o.classid = {CLASS} AND o.refclassid = {CLASS}
-        AND o.refobjsubid > 0 AND o.deptype = 'i') q"""
+    LEFT JOIN pg_catalog.pg_description sd
+        ON sd.objoid = s.oid AND sd.classoid = {CLASS} AND sd.objsubid = 0
+    WHERE a.attidentity <> '' AND o.classid = {CLASS} AND o.refclassid = {CLASS}
+        AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype = 'i' OFFSET 0) q"""
 
 _DROPPED = """(SELECT attrelid, pg_catalog.array_agg(attnum) AS gaps
     FROM pg_catalog.pg_attribute WHERE attisdropped GROUP BY attrelid) z"""
 
-_EXPRESSION = "pg_catalog.pg_get_expr(e.adbin, e.adrelid)"
+
+def _expression(condition: str, table: str) -> str:
+    """Return the SQL of a default or a generation expression, asked for only where there is one."""
+    return f"""CASE WHEN a.atthasdef AND {condition} THEN (SELECT
+        pg_catalog.pg_get_expr(e.adbin, {table}) FROM pg_catalog.pg_attrdef e
+        WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum) END"""
+
+
+# A default names no column: without its table to look at, it is printed much sooner.
+_DEFAULT = _expression("a.attgenerated = ''", "0")
+_GENERATION = _expression("a.attgenerated <> ''", "e.adrelid")
+
+
+def _set(column: str, **spelled: str) -> str:
+    """Return a one-letter code as its word, NULL where there is none, as in most rows."""
+    return f"CASE WHEN {column} <> '' THEN {words(column, **spelled)} END"
+
 
 KIND = Kind(
     name="column",
@@ -43,8 +65,7 @@ KIND = Kind(
         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-        LEFT JOIN pg_catalog.pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
-        LEFT JOIN {_IDENTITY} ON q.refobjid = a.attrelid AND q.refobjsubid = a.attnum
+        LEFT JOIN LATERAL {_IDENTITY} ON true
         LEFT JOIN {_DROPPED} ON z.attrelid = a.attrelid"""
     + comment_join(CLASS, "a.attrelid", "a.attnum"),
     where=f"""c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
@@ -57,26 +78,38 @@ KIND = Kind(
         Attribute("not_null", "a.attnotnull", ChangeClass.STRUCTURE),
         Attribute(
             "default",
-            f"CASE WHEN a.attgenerated = '' THEN {_EXPRESSION} END",
+            _DEFAULT,
             ChangeClass.BEHAVIOUR,
+            respell="ALTER TABLE {0}.{1} ALTER COLUMN {2} SET DEFAULT {text}",
         ),
         Attribute(
             "generated",
-            f"NULLIF({words('a.attgenerated', s='stored', v='virtual')}, '')",
+            _set("a.attgenerated", s="stored", v="virtual"),
             ChangeClass.STRUCTURE,
         ),
         Attribute(
             "generation_expression",
-            f"CASE WHEN a.attgenerated <> '' THEN {_EXPRESSION} END",
+            _GENERATION,
             ChangeClass.BEHAVIOUR,
+            respell="ALTER TABLE {0}.{1} DROP COLUMN {2} CASCADE;"
+            " ALTER TABLE {0}.{1} ADD COLUMN {2} {type} GENERATED ALWAYS AS ({text}) STORED",
         ),
         Attribute(
             "identity",
-            f"NULLIF({words('a.attidentity', a='always', d='by default')}, '')",
+            _set("a.attidentity", a="always", d="by default"),
             ChangeClass.STRUCTURE,
         ),
         Attribute("identity_options", "q.options", ChangeClass.BEHAVIOUR),
         Attribute("identity_sequence", "q.name", ChangeClass.COSMETIC),
+        # Made as the table is, from 15 on; up to 14 there is no choice.
+        Attribute(
+            "identity_persistence",
+            "CASE WHEN q.persistence <> c.relpersistence"
+            f" THEN {words('q.persistence', **PERSISTENCE)} END",
+            ChangeClass.BEHAVIOUR,
+            since=15,
+        ),
+        Attribute("identity_comment", "q.comment", ChangeClass.COSMETIC),
         Attribute(
             "collation", collation("a.attcollation", "t.typcollation"), ChangeClass.BEHAVIOUR
         ),
@@ -88,14 +121,14 @@ KIND = Kind(
         ),
         Attribute(
             "compression",
-            f"NULLIF({words('a.attcompression', **COMPRESSION)}, '')",
+            _set("a.attcompression", **COMPRESSION),
             ChangeClass.PERFORMANCE,
             since=14,
         ),
         # "As the server is set" was -1 up to 16 and is NULL from 17 on.
         Attribute("statistics", "NULLIF(a.attstattarget, -1)", ChangeClass.PERFORMANCE),
         Attribute("options", sorted_set("a.attoptions"), ChangeClass.PERFORMANCE),
-        Attribute("foreign_options", hidden_options("a.attfdwoptions"), ChangeClass.BEHAVIOUR),
+        options("foreign_options", "a.attfdwoptions"),
         # Dropped columns leave gaps in attnum, which a dump and restore closes.
         Attribute(
             "position",

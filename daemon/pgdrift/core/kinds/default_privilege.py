@@ -16,6 +16,7 @@ _OBJECTS = {
 KIND = Kind(
     name="default_privilege",
     cls=ChangeClass.SECURITY,
+    within="*",
     path=f"""ARRAY[{role("f.defaclrole")}]
         || CASE WHEN n.oid IS NULL THEN '{{}}'::text[] ELSE ARRAY[n.nspname::text] END
         || ({words("f.defaclobjtype", **_OBJECTS)})""",

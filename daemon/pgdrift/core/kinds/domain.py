@@ -34,6 +34,7 @@ KIND = Kind(
             "default",
             "COALESCE(pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typdefault)",
             ChangeClass.BEHAVIOUR,
+            respell="ALTER DOMAIN {0}.{1} SET DEFAULT {text}",
         ),
         Attribute(
             "collation", collation("t.typcollation", "b.typcollation"), ChangeClass.BEHAVIOUR

@@ -7,10 +7,10 @@ from pgdrift.core.kinds.fragments import (
     IN_SCHEMA,
     USER_SCHEMA,
     comment_join,
-    hidden_options,
+    options,
     owner,
 )
-from pgdrift.core.kinds.table import INHERITED, INHERITS, PARTITION_BOUND
+from pgdrift.core.kinds.table import DETACH_PENDING, INHERITED, INHERITS, PARTITION_BOUND
 from pgdrift.core.model import ChangeClass
 
 KIND = Kind(
@@ -28,9 +28,10 @@ KIND = Kind(
     parent=IN_SCHEMA,
     attributes=(
         Attribute("server", "s.srvname::text", ChangeClass.STRUCTURE),
-        Attribute("options", hidden_options("f.ftoptions"), ChangeClass.BEHAVIOUR),
+        options("options", "f.ftoptions"),
         PARTITION_BOUND,
         INHERITED,
+        DETACH_PENDING,
         owner("c.relowner"),
         COMMENT,
     ),

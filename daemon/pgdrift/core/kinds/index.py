@@ -4,6 +4,7 @@ from pgdrift.core.kind import Attribute, Kind
 from pgdrift.core.kinds.fragments import (
     CLASS,
     COMMENT,
+    INDEX_COLUMNS,
     USER_SCHEMA,
     comment_join,
     tablespace,
@@ -17,13 +18,21 @@ _HEAD = """'CREATE ' || CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END || 'I
     || CASE WHEN i.relkind = 'I' THEN 'ONLY ' ELSE '' END
     || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) || ' '"""
 
+# Only expressions have targets.
+_TARGETS = """CASE WHEN x.indexprs IS NOT NULL THEN (
+    SELECT pg_catalog.array_agg(a.attnum || ': ' || a.attstattarget ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.oid AND a.attstattarget >= 0) END"""
+
 # The part of a partitioned index is spoken for by the whole, unless it is not like it.
-_LIKE_ITS_WHOLE = """(i.relispartition AND x.indisvalid AND x.indisready
-    AND NOT x.indisclustered AND d.description IS NULL
+_LIKE_ITS_WHOLE = f"""(i.relispartition AND x.indisvalid AND x.indisready
+    AND NOT x.indisclustered AND {_TARGETS} IS NULL AND d.description IS NULL
     AND EXISTS (SELECT FROM pg_catalog.pg_inherits h
                 JOIN pg_catalog.pg_class w ON w.oid = h.inhparent
                 WHERE h.inhrelid = i.oid AND w.reltablespace = i.reltablespace
                     AND w.reloptions IS NOT DISTINCT FROM i.reloptions))"""
+
+_FOR_ITSELF = """NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+    WHERE k.conindid = x.indexrelid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x'))"""
 
 KIND = Kind(
     name="index",
@@ -32,21 +41,13 @@ KIND = Kind(
     source="""pg_catalog.pg_index x
         JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
         JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
-        LEFT JOIN pg_catalog.pg_constraint k
-            ON k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x')
-            AND k.conrelid = x.indrelid
-        LEFT JOIN (SELECT a.attrelid, pg_catalog.array_agg(a.attnum || ': ' || a.attstattarget
-                            ORDER BY a.attnum) AS targets
-                     FROM pg_catalog.pg_attribute a
-                     JOIN pg_catalog.pg_class ac ON ac.oid = a.attrelid
-                    WHERE ac.relkind IN ('i', 'I') AND a.attstattarget >= 0
-                    GROUP BY a.attrelid) s ON s.attrelid = i.oid"""
+        JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace"""
     + comment_join(CLASS, "i.oid"),
-    where=f"""c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND k.oid IS NULL
+    where=f"""c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND {_FOR_ITSELF}
         AND {USER_SCHEMA} AND NOT {_LIKE_ITS_WHOLE}""",
     address=(CLASS, "i.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
+    alone=True,
     attributes=(
         Attribute("table", "c.relname::text", ChangeClass.STRUCTURE),
         Attribute("unique", "x.indisunique", ChangeClass.STRUCTURE),
@@ -54,6 +55,7 @@ KIND = Kind(
             "definition",
             f"pg_catalog.substr(pg_catalog.pg_get_indexdef(i.oid), pg_catalog.length({_HEAD}) + 1)",
             ChangeClass.PERFORMANCE,
+            respell="CREATE INDEX {1} ON {0}.{table} {text}",
         ),
         Attribute(
             "partition_of",
@@ -61,10 +63,15 @@ KIND = Kind(
             " FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.oid) END",
             ChangeClass.STRUCTURE,
         ),
-        Attribute("valid", "x.indisvalid AND x.indisready", ChangeClass.STRUCTURE),
+        Attribute("valid", "x.indisvalid AND x.indisready AND x.indislive", ChangeClass.STRUCTURE),
         Attribute("clustered", "x.indisclustered", ChangeClass.PERFORMANCE),
-        Attribute("statistics", "s.targets", ChangeClass.PERFORMANCE),
+        Attribute("statistics", _TARGETS, ChangeClass.PERFORMANCE),
         tablespace("i"),
+        Attribute(
+            "named_after",
+            f"ARRAY[c.relname::text, 'idx'] || {INDEX_COLUMNS}",
+            ChangeClass.COSMETIC,
+        ),
         COMMENT,
     ),
 )

@@ -17,6 +17,7 @@ _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "a
 KIND = Kind(
     name="policy",
     cls=ChangeClass.SECURITY,
+    within="*",
     path="ARRAY[n.nspname, c.relname, y.polname]",
     source="""pg_catalog.pg_policy y
         JOIN pg_catalog.pg_class c ON c.oid = y.polrelid
@@ -35,9 +36,17 @@ KIND = Kind(
             ' END COLLATE "C" FROM pg_catalog.unnest(y.polroles) o ORDER BY 1)',
             ChangeClass.SECURITY,
         ),
-        Attribute("using", "pg_catalog.pg_get_expr(y.polqual, y.polrelid)", ChangeClass.SECURITY),
         Attribute(
-            "check", "pg_catalog.pg_get_expr(y.polwithcheck, y.polrelid)", ChangeClass.SECURITY
+            "using",
+            "pg_catalog.pg_get_expr(y.polqual, y.polrelid)",
+            ChangeClass.SECURITY,
+            respell="CREATE POLICY {2} ON {0}.{1} USING ({text})",
+        ),
+        Attribute(
+            "check",
+            "pg_catalog.pg_get_expr(y.polwithcheck, y.polrelid)",
+            ChangeClass.SECURITY,
+            respell="CREATE POLICY {2} ON {0}.{1} WITH CHECK ({text})",
         ),
         COMMENT,
     ),

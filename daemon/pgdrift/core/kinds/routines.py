@@ -16,7 +16,9 @@ from pgdrift.core.model import ChangeClass
 
 def _without_in(arguments: str) -> str:
     """Return a procedure's arguments without the word IN, which only 14 and newer print."""
-    bare = f"pg_catalog.regexp_replace({arguments}, '(^|, )IN ', '\\1', 'g')"
+    # What is quoted is matched first, and stays as it is.
+    quoted = "('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")".replace("'", "''")
+    bare = f"pg_catalog.regexp_replace({arguments}, '{quoted}|(^|, )IN ', '\\1\\2', 'g')"
     return f"CASE WHEN p.prokind = 'p' THEN {bare} ELSE {arguments} END"
 
 
@@ -38,6 +40,19 @@ PARALLEL = Attribute(
     ChangeClass.PERFORMANCE,
 )
 
+# Only for bodies that a server prints: BEGIN ATOMIC and RETURN.
+_RESPELL = {
+    "function": "CREATE OR REPLACE FUNCTION {0}.{1}({arguments}) RETURNS {result}"
+    " LANGUAGE sql {text}",
+    "procedure": "CREATE OR REPLACE PROCEDURE {0}.{1}({arguments}) LANGUAGE sql {text}",
+}
+
+
+# What a range type brings along to make its values with: the type speaks for it, and is what
+# rights to it belong to.
+_WITH_ITS_TYPE = f"""EXISTS (SELECT FROM pg_catalog.pg_depend i
+    WHERE i.classid = {PROC} AND i.objid = p.oid AND i.deptype = 'i')"""
+
 
 def routine(name: str, where: str, *attributes: Attribute) -> Kind:
     """Return the row of one kind of routine: what all share, and its own attributes."""
@@ -47,7 +62,7 @@ def routine(name: str, where: str, *attributes: Attribute) -> Kind:
         path="ARRAY[n.nspname, p.proname]",
         args=IDENTITY_ARGUMENTS,
         source=SOURCE + comment_join(PROC, "p.oid"),
-        where=f"{where} AND {USER_SCHEMA}",
+        where=f"{where} AND {USER_SCHEMA} AND NOT {_WITH_ITS_TYPE}",
         address=(PROC, "p.oid", "0"),
         parent=IN_SCHEMA,
         attributes=(
@@ -59,6 +74,7 @@ def routine(name: str, where: str, *attributes: Attribute) -> Kind:
                 "COALESCE(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)",
                 ChangeClass.BEHAVIOUR,
                 since=14,
+                respell=_RESPELL[name],
             ),
             Attribute("library", "p.probin", ChangeClass.BEHAVIOUR),
             Attribute("security_definer", "p.prosecdef", ChangeClass.SECURITY, tells=True),

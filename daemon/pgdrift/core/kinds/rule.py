@@ -23,7 +23,12 @@ KIND = Kind(
     address=(REWRITE, "r.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
     attributes=(
-        Attribute("definition", "pg_catalog.pg_get_ruledef(r.oid)", ChangeClass.BEHAVIOUR),
+        Attribute(
+            "definition",
+            "pg_catalog.pg_get_ruledef(r.oid)",
+            ChangeClass.BEHAVIOUR,
+            respell="{text}",
+        ),
         enabled("r.ev_enabled"),
         COMMENT,
     ),

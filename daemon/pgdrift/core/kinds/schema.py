@@ -1,6 +1,6 @@
 """Schemas."""
 
-from pgdrift.core.kind import Kind
+from pgdrift.core.kind import Attribute, Kind
 from pgdrift.core.kinds.fragments import COMMENT, NAMESPACE, USER_SCHEMA, comment_join, owner
 from pgdrift.core.model import ChangeClass
 
@@ -11,5 +11,10 @@ KIND = Kind(
     source="pg_catalog.pg_namespace n" + comment_join(NAMESPACE, "n.oid"),
     where=USER_SCHEMA,
     address=(NAMESPACE, "n.oid", "0"),
-    attributes=(owner("n.nspowner"), COMMENT),
+    attributes=(
+        owner("n.nspowner"),
+        # The bootstrap role up to 14, pg_database_owner since.
+        Attribute("as_initdb", "n.nspowner IN (10, 6171)", ChangeClass.COSMETIC),
+        COMMENT,
+    ),
 )

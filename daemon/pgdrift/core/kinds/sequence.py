@@ -22,6 +22,7 @@ KIND = Kind(
         LEFT JOIN pg_catalog.pg_depend o
             ON o.classid = {CLASS} AND o.objid = c.oid AND o.objsubid = 0
             AND o.refclassid = {CLASS} AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
+        LEFT JOIN pg_catalog.pg_class oc ON oc.oid = o.refobjid
         LEFT JOIN pg_catalog.pg_attribute oa
             ON oa.attrelid = o.refobjid AND oa.attnum = o.refobjsubid"""
     + comment_join(CLASS, "c.oid"),
@@ -55,6 +56,12 @@ KIND = Kind(
             ChangeClass.STRUCTURE,
         ),
         owner("c.relowner"),
+        Attribute(
+            "named_after",
+            "CASE WHEN o.objid IS NOT NULL"
+            " THEN ARRAY[oc.relname::text, 'seq', oa.attname::text] END",
+            ChangeClass.COSMETIC,
+        ),
         COMMENT,
     ),
 )

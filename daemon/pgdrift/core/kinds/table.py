@@ -25,6 +25,34 @@ PARTITION_BOUND = Attribute(
     ChangeClass.STRUCTURE,
 )
 INHERITED = Attribute("inherits", "COALESCE(h.parents, '{}'::text[])", ChangeClass.STRUCTURE)
+# Left half-way by a DETACH CONCURRENTLY: queries of the whole no longer see the partition.
+DETACH_PENDING = Attribute(
+    "detach_pending",
+    "c.relispartition AND (SELECT i.inhdetachpending FROM pg_catalog.pg_inherits i"
+    " WHERE i.inhrelid = c.oid)",
+    ChangeClass.STRUCTURE,
+    since=14,
+)
+
+# What OPTIONS and REPLICA_IDENTITY are read from.
+STORED = """LEFT JOIN pg_catalog.pg_class o ON o.oid = c.reltoastrelid
+        LEFT JOIN pg_catalog.pg_index ri ON ri.indrelid = c.oid AND ri.indisreplident
+        LEFT JOIN pg_catalog.pg_class rc ON rc.oid = ri.indexrelid"""
+
+OPTIONS = Attribute(
+    "options",
+    "CASE WHEN c.reloptions IS NULL AND o.reloptions IS NULL THEN '{}'::text[]"
+    ' ELSE ARRAY(SELECT u::text COLLATE "C" FROM pg_catalog.unnest(c.reloptions) u UNION ALL'
+    " SELECT 'toast.' || u FROM pg_catalog.unnest(o.reloptions) u ORDER BY 1) END",
+    ChangeClass.PERFORMANCE,
+)
+REPLICA_IDENTITY = Attribute(
+    "replica_identity",
+    words("c.relreplident", d="default", n="nothing", f="full", i="index ")
+    + " || CASE WHEN c.relreplident = 'i'"
+    " THEN COALESCE(pg_catalog.quote_ident(rc.relname), '(dropped)') ELSE '' END",
+    ChangeClass.BEHAVIOUR,
+)
 
 KIND = Kind(
     name="table",
@@ -33,9 +61,7 @@ KIND = Kind(
     source=f"""pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
-        LEFT JOIN pg_catalog.pg_class o ON o.oid = c.reltoastrelid
-        LEFT JOIN pg_catalog.pg_index ri ON ri.indrelid = c.oid AND ri.indisreplident
-        LEFT JOIN pg_catalog.pg_class rc ON rc.oid = ri.indexrelid
+        {STORED}
         LEFT JOIN {INHERITS} ON h.inhrelid = c.oid"""
     + comment_join(CLASS, "c.oid"),
     where=f"c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {USER_SCHEMA}",
@@ -56,23 +82,13 @@ KIND = Kind(
         ),
         PARTITION_BOUND,
         INHERITED,
+        DETACH_PENDING,
         Attribute(
             "of_type", "NULLIF(c.reloftype, 0)::pg_catalog.regtype::text", ChangeClass.STRUCTURE
         ),
         Attribute("access_method", "m.amname::text", ChangeClass.PERFORMANCE),
-        Attribute(
-            "options",
-            'ARRAY(SELECT u::text COLLATE "C" FROM pg_catalog.unnest(c.reloptions) u UNION ALL'
-            " SELECT 'toast.' || u FROM pg_catalog.unnest(o.reloptions) u ORDER BY 1)",
-            ChangeClass.PERFORMANCE,
-        ),
-        Attribute(
-            "replica_identity",
-            words("c.relreplident", d="default", n="nothing", f="full", i="index ")
-            + " || CASE WHEN c.relreplident = 'i'"
-            " THEN COALESCE(pg_catalog.quote_ident(rc.relname), '(dropped)') ELSE '' END",
-            ChangeClass.BEHAVIOUR,
-        ),
+        OPTIONS,
+        REPLICA_IDENTITY,
         tablespace("c"),
         owner("c.relowner"),
         COMMENT,

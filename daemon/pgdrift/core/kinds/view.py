@@ -12,7 +12,8 @@ from pgdrift.core.kinds.fragments import (
 )
 from pgdrift.core.model import ChangeClass
 
-COLUMNS = f"""(SELECT a.attrelid,
+# View by view: there are far fewer columns of views than of tables.
+COLUMNS = f"""LEFT JOIN LATERAL (SELECT
         pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) || ' '
             || pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS columns,
         pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) || ': ' || ad.description
@@ -24,20 +25,22 @@ COLUMNS = f"""(SELECT a.attrelid,
             || CASE WHEN a.attstorage <> at.typstorage
                     THEN ' STORAGE ' || a.attstorage::text ELSE '' END
             || CASE WHEN a.attstattarget >= 0 THEN ' STATISTICS ' || a.attstattarget ELSE '' END
-            || COALESCE(' ' || a.attoptions::text, '') ORDER BY a.attnum)
+            || COALESCE(' ' || {sorted_set("a.attoptions")}::text, '') ORDER BY a.attnum)
             FILTER (WHERE a.attstorage <> at.typstorage OR a.attstattarget >= 0
                     OR a.attoptions IS NOT NULL) AS settings
     FROM pg_catalog.pg_attribute a
-    JOIN pg_catalog.pg_class ac ON ac.oid = a.attrelid AND ac.relkind IN ('v', 'm')
-    JOIN pg_catalog.pg_namespace n ON n.oid = ac.relnamespace
     JOIN pg_catalog.pg_type at ON at.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
     LEFT JOIN pg_catalog.pg_description ad
         ON ad.objoid = a.attrelid AND ad.classoid = {CLASS} AND ad.objsubid = a.attnum
-    WHERE a.attnum > 0 AND NOT a.attisdropped AND {USER_SCHEMA}
-    GROUP BY a.attrelid) v"""
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) v ON true"""
 
-DEFINITION = Attribute("definition", "pg_catalog.pg_get_viewdef(c.oid)", ChangeClass.STRUCTURE)
+DEFINITION = Attribute(
+    "definition",
+    "pg_catalog.pg_get_viewdef(c.oid)",
+    ChangeClass.STRUCTURE,
+    respell="DROP VIEW IF EXISTS {0}.{1} CASCADE; CREATE VIEW {0}.{1} AS {text}",
+)
 GIVES = Attribute("columns", "COALESCE(v.columns, '{}'::text[])", ChangeClass.STRUCTURE)
 COLUMN_COMMENTS = Attribute(
     "column_comments", "COALESCE(v.comments, '{}'::text[])", ChangeClass.COSMETIC
@@ -49,7 +52,7 @@ KIND = Kind(
     path="ARRAY[n.nspname, c.relname]",
     source=f"""pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN {COLUMNS} ON v.attrelid = c.oid"""
+        {COLUMNS}"""
     + comment_join(CLASS, "c.oid"),
     where=f"c.relkind = 'v' AND c.relpersistence <> 't' AND {USER_SCHEMA}",
     address=(CLASS, "c.oid", "0"),

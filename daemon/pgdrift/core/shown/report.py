@@ -5,9 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from pgdrift.core.incident import Incident
-from pgdrift.core.model import SYNC, Against, Finding, Outcome, Standing, Value
-from pgdrift.core.render import code, finding_json, finding_markdown, finding_text, one_line
+from pgdrift.core.alerts.incident import Incident
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.ignore import RuleStanding, RuleState
+from pgdrift.core.model import (
+    LEDGER,
+    SYNC,
+    Against,
+    Direction,
+    Finding,
+    HistoryState,
+    How,
+    Outcome,
+    Standing,
+    Value,
+)
+from pgdrift.core.shown.render import (
+    code,
+    finding_json,
+    finding_markdown,
+    finding_text,
+    one_line,
+    renames,
+)
+from pgdrift.core.why.migrations import as_json, counted, words
+
+_MIGRATIONS = 20
 
 _WORDS = {
     Outcome.IN_SYNC: "in sync",
@@ -30,7 +53,14 @@ def standing_json(standing: Standing, incidents: Iterable[Incident] = ()) -> dic
         "server_version": standing.server_version,
         "objects": standing.objects,
         "sync_point": synced
-        and {"at": _time(synced.at), "reason": synced.reason, "actor": synced.actor},
+        and {
+            "id": synced.id,
+            "at": _time(synced.at),
+            "reason": synced.reason,
+            "actor": synced.actor,
+            "how": synced.how.value,
+            "migration": synced.migration or None,
+        },
         "against": [_against_json(a) for a in standing.against],
         "not_compared": dict(standing.not_compared),
         "notes": list(standing.notes),
@@ -64,6 +94,71 @@ def incident_json(incident: Incident) -> dict[str, Value]:
     }
 
 
+def rule_json(standing: RuleStanding) -> dict[str, Value]:
+    """Return how an ignore rule stands as JSON."""
+    rule = standing.rule
+    return {
+        "object": rule.object,
+        "attributes": list(rule.attributes),
+        "environments": list(rule.environments),
+        "reason": rule.reason,
+        "until": rule.until.isoformat() if rule.until else None,
+        "state": standing.state.value,
+    }
+
+
+def rule_note(standing: RuleStanding) -> str:
+    """Say what people are to know of an ignore rule; empty while it does what it is for."""
+    rule = standing.rule
+    if standing.state is RuleState.EXPIRED:
+        return f"the ignore rule {rule.name} ended on {rule.until}: is it still needed?"
+    if standing.state is RuleState.UNMATCHED:
+        return f"the ignore rule {rule.name} leaves out nothing: is it still needed?"
+    return ""
+
+
+def tray_json(tray: Tray) -> dict[str, Value]:
+    """Return how a channel's deliveries stand as JSON."""
+    return {
+        "name": tray.channel,
+        "waiting": tray.waiting,
+        "oldest_waiting": _time(tray.oldest_at),
+        "why": tray.why or None,
+        "delivered_at": _time(tray.delivered_at),
+        "given_up": tray.given_up,
+        "dead_since": _time(tray.dead_since),
+        "dead_letters": [
+            {"headline": one_line(d.headline), "reason": d.reason, "at": d.at.isoformat()}
+            for d in tray.dead
+        ],
+    }
+
+
+def tray_notes(tray: Tray) -> list[str]:
+    """Say what people are to know of a channel; nothing while it takes what it is told."""
+    notes = []
+    if tray.dead_since:
+        since = f"{tray.dead_since:%Y-%m-%d %H:%M} UTC"
+        notes.append(f"channel {tray.channel} cannot be reached: dead since {since}")
+    if tray.waiting and tray.why and tray.oldest_at:
+        since = f"{tray.oldest_at:%Y-%m-%d %H:%M} UTC"
+        notes.append(f"channel {tray.channel}: {tray.waiting} waiting since {since}: {tray.why}")
+    if tray.given_up:
+        notes.append(f"channel {tray.channel}: {tray.given_up} given up, never told:")
+        notes += [f"{d.at:%Y-%m-%d %H:%M} UTC, {d.reason}: {d.headline}" for d in tray.dead]
+    return notes
+
+
+def rules_text(standings: Iterable[RuleStanding]) -> str:
+    """Return as plain text what people are to know of ignore rules; empty for nothing."""
+    return "\n".join(f"note: {one_line(note)}" for note in map(rule_note, standings) if note)
+
+
+def rules_markdown(standings: Iterable[RuleStanding]) -> str:
+    """Return as Markdown what people are to know of ignore rules; empty for nothing."""
+    return "\n".join(f"- note: {code(note)}" for note in map(rule_note, standings) if note)
+
+
 def standing_text(standing: Standing) -> str:
     """Return a standing as plain text: outcome, then each yardstick with its findings."""
     return "\n".join(_text(standing))
@@ -95,6 +190,7 @@ def _text(standing: Standing) -> Iterator[str]:
         for finding in against.findings:
             text = finding_text(finding, standing.environment, against.yardstick)
             yield from (f"    {line}" for line in text.splitlines())
+        yield from (f"    {line}" for line in _histories(against, one_line))
     for note in _remarks(standing, one_line):
         yield f"  note: {note}"
 
@@ -106,15 +202,24 @@ def _markdown(standing: Standing) -> Iterator[str]:
         yield f"Against {_yardstick(standing, against, code)}: {_state(against, code)}"
         for finding in against.findings:
             yield finding_markdown(finding, standing.environment, against.yardstick)
+        if against.histories:
+            yield "\n".join(f"- {line}" for line in _histories(against, code))
     if remarks := list(_remarks(standing, code)):
         yield "\n".join(f"- note: {note}" for note in remarks)
 
 
 def _yardstick(standing: Standing, against: Against, harmless: _Harmless) -> str:
+    if against.yardstick == LEDGER:
+        return "its ledger"
     if against.yardstick != SYNC:
         return harmless(against.yardstick)
-    at = standing.sync_point.at if standing.sync_point else None
-    return f"its sync point of {at:%Y-%m-%d %H:%M} UTC" if at else "its sync point"
+    point = standing.sync_point
+    if point is None:
+        return "its sync point"
+    at = f"{point.at:%Y-%m-%d %H:%M} UTC"
+    if point.how is How.FIRST_LOOK:
+        return f"its first look of {at}, for nothing was declared yet"
+    return f"its sync point of {at}"
 
 
 def _state(against: Against, harmless: _Harmless) -> str:
@@ -122,9 +227,25 @@ def _state(against: Against, harmless: _Harmless) -> str:
         return f"unknown: {harmless(against.reason)}" if against.reason else "unknown"
     count = len(against.findings)
     state = f"{count} finding{'' if count == 1 else 's'}" if count else "in sync"
+    if twice := renames(f.change for f in against.findings):
+        state += f" ({twice} rename{'' if twice == 1 else 's'} counted twice)"
+    if unsure := sum(f.direction is Direction.UNKNOWN for f in against.findings):
+        on = "them" if unsure == count else f"{unsure} of them"
+        state += f", the two never agreed on {on}"
     if missing := against.migrations_missing:
         state += f", {missing} migration{'' if missing == 1 else 's'} missing"
+    for word, n in counted(f for f in against.histories if f.state is not HistoryState.MISSING):
+        state += f", {n} migration{'' if n == 1 else 's'} {word}"
+    if against.accepted:
+        state += f", {len(against.accepted)} accepted"
     return f"{state}, {against.ignored} ignored" if against.ignored else state
+
+
+def _histories(against: Against, harmless: _Harmless) -> Iterator[str]:
+    """Say which migrations differ, the first of them: a new environment may lack hundreds."""
+    yield from (harmless(words(f)) for f in against.histories[:_MIGRATIONS])
+    if (more := len(against.histories) - _MIGRATIONS) > 0:
+        yield f"and {more} more migrations"
 
 
 def _remarks(standing: Standing, harmless: _Harmless) -> Iterator[str]:
@@ -144,7 +265,10 @@ def _against_json(against: Against) -> dict[str, Value]:
         "severity": worst.severity.value if worst else None,
         "oldest_finding": _time(oldest(against.findings)),
         "migrations_missing": against.migrations_missing,
+        "histories": [as_json(f) for f in against.histories],
+        "accepted": len(against.accepted),
         "ignored": against.ignored,
+        "ignored_by": dict(against.ignored_by),
     }
 
 

@@ -1,0 +1,1 @@
+"""What is no difference: rules over one snapshot (normalise), and over two (align)."""

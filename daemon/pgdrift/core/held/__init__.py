@@ -1,0 +1,1 @@
+"""How many objects are held in little memory, and told apart without unfolding them."""

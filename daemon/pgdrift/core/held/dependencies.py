@@ -1,0 +1,54 @@
+"""What depends on what, held in little memory: pairs of places in, pairs of identities out."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias, overload
+
+from pgdrift.core.held.objects import ObjectId
+from pgdrift.core.held.packed import Packed
+
+Pair: TypeAlias = tuple[ObjectId, ObjectId]
+
+
+class Dependencies(Sequence[Pair]):
+    """Pairs (dependent, referenced), sorted. Each asking unfolds the names of all objects."""
+
+    __slots__ = ("_ends", "_of")
+
+    def __init__(self, of: Packed, ends: array[int]) -> None:
+        """Take two places among the objects for each pair."""
+        self._of = of
+        self._ends = ends
+
+    def __len__(self) -> int:
+        return len(self._ends) // 2
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(sorted(self.unsorted()))
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Pair]: ...
+    def __getitem__(self, index: int | slice) -> Pair | Sequence[Pair]:
+        return list(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as lists have none
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def unsorted(self) -> Iterator[Pair]:
+        """Give the pairs in no particular order."""
+        ids = list(self._of)
+        ends = iter(self._ends)
+        return ((ids[a], ids[b]) for a, b in zip(ends, ends, strict=True))
+
+    def over(self, of: Packed) -> Dependencies:
+        """Return the same pairs over another holding of the very same objects."""
+        return Dependencies(of, self._ends)

@@ -1,0 +1,1 @@
+"""What people and machines read of findings, objects and moments: values in, text out."""
