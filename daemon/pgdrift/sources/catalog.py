@@ -7,136 +7,175 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+import secrets
+from array import array
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from itertools import count
 from typing import Any
 
-import asyncpg
-
+from pgdrift.core.held.dependencies import Dependencies
+from pgdrift.core.held.packing import Packing
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
-from pgdrift.core.model import Object, ObjectId, Snapshot
+from pgdrift.core.model import Snapshot
+from pgdrift.sources.ahead import ahead, cooperate
+from pgdrift.sources.answers import answers
 from pgdrift.sources.connection import Connection, reading, translated
-from pgdrift.sources.dependencies import Address, read_dependencies
-from pgdrift.sources.query import query
+from pgdrift.sources.dependencies import Ends, read_dependencies
+from pgdrift.sources.told import Telling
 from pgdrift.sources.uncovered import count_not_compared
 
 __all__ = ["count_not_compared", "read_catalog", "snapshot"]
 
-_NOWHERE = (0, 0, 0)
 # The OID of pg_namespace, the same on every server.
 _NAMESPACE = 2615
+# Of a kind's query, the column of the parent's address.
+_PARENT = 3
+_ORPHANED = "what its objects belong to could not be read"
+# Batches that may lie here while one is told and the server makes the next.
+_AHEAD = 1
 
 
 @dataclass(slots=True)
 class _Found:
-    """What was read so far, and who lives at which address. Equal names are one in `names`."""
+    """What was read so far, and which number lives at which address."""
 
-    objects: dict[ObjectId, Object] = field(default_factory=dict)
-    ids: dict[Address, ObjectId] = field(default_factory=dict)
+    packing: Packing = field(default_factory=Packing)
+    numbers: Ends = field(default_factory=Ends)
     kinds: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    key: bytes = field(default=b"", repr=False)
+
+
+@cache
+def _key() -> bytes:
+    """Return what secrets are sealed with where nothing is kept from one process to the next."""
+    return secrets.token_bytes(32)
 
 
 async def snapshot(
     connection: Connection,
     *,
     exclude_schemas: Collection[str] = (),
+    cluster: bool = False,
     kinds: Sequence[Kind] = KINDS,
+    key: bytes = b"",
 ) -> Snapshot:
     """Return all objects at one instant, read in a transaction of its own.
 
-    `exclude_schemas` are left out with all that is in them. Raises SourceError.
+    `exclude_schemas` are left out with all that is in them. `cluster` asks for what belongs to
+    the whole cluster as well. Secrets are sealed with `key`, or with one of this process alone.
+    Raises SourceError.
     """
     async with reading(connection):
-        return await read_catalog(connection, exclude_schemas=exclude_schemas, kinds=kinds)
+        return await read_catalog(
+            connection, exclude_schemas=exclude_schemas, cluster=cluster, kinds=kinds, key=key
+        )
 
 
 async def read_catalog(
     connection: Connection,
     *,
     exclude_schemas: Collection[str] = (),
+    cluster: bool = False,
     kinds: Sequence[Kind] = KINDS,
+    key: bytes = b"",
 ) -> Snapshot:
     """Return all objects, read in the transaction that the caller opened with `reading`.
 
     A kind that the role may not read is named in `unread`. Raises SourceError.
     """
+    kinds = [k for k in kinds if cluster or not k.cluster]
     with translated(connection.where), _without_collector():
         row = await connection.fetchrow(
             "SELECT current_setting('server_version_num')::int, current_database()::text"
         )
-        found = await _read_kinds(connection, kinds, row[0] // 10000, list(exclude_schemas))
-        depends = await read_dependencies(connection, found.ids)
+        found = _Found(key=key or _key())
+        await _read_kinds(connection, found, kinds, row[0] // 10000, list(exclude_schemas))
+        ends, _ = await asyncio.gather(
+            read_dependencies(connection, found.numbers), cooperate(found.packing.folding())
+        )
+        objects, places = found.packing.packed()
     return Snapshot(
-        objects=found.objects,
+        objects=objects,
         kinds=frozenset(found.kinds),
         server_version=row[0],
         taken_at=datetime.now(UTC),
         database=row[1],
         unread=found.unread,
-        dependencies=depends,
+        dependencies=Dependencies(objects, array("I", map(places.__getitem__, ends))),
     )
 
 
 async def _read_kinds(
-    connection: Connection, kinds: Sequence[Kind], major: int, excluded: list[str]
-) -> _Found:
-    found = _Found()
-    in_thread = asyncio.get_running_loop().run_in_executor
-    built: Awaitable[None] = asyncio.sleep(0)
-    # One savepoint serves all: reading changes nothing that going back to it could undo.
-    await connection.execute("SAVEPOINT kind")
-    for kind in kinds:
-        if kind.since > major:
-            continue
-        try:
-            rows = await connection.fetch(query(kind, major), excluded)
-        except asyncpg.InsufficientPrivilegeError as error:
-            await connection.execute("ROLLBACK TO SAVEPOINT kind")
-            await built
-            built = asyncio.sleep(0)
-            found.unread[kind.name] = str(error)
-        else:
-            # While the server works on the next kind, we do on this one; but in their order.
-            await built
-            built = in_thread(None, _add, found, kind, major, rows)
-    await built
-    await connection.execute("RELEASE SAVEPOINT kind")
-    return found
+    connection: Connection, found: _Found, kinds: Sequence[Kind], major: int, excluded: list[str]
+) -> None:
+    alone = [kind for kind in kinds if kind.alone]
+    others = [kind for kind in kinds if not kind.alone]
+    rows = answers(connection, [*others, *alone], major, excluded, found.key)
+    before, missing = 0, False
+    async with ahead(rows, _AHEAD) as coming:
+        async for answer in coming:
+            kind = answer.kind
+            if answer.first:
+                before, missing = len(found.packing), False
+                if kind.alone:
+                    coming.meanwhile = found.packing.folding()
+            if answer.how:
+                missing |= _add(found, answer.how, answer.rows)
+            if answer.last:
+                # Where a kind could not be read, a missing parent says nothing: then what belongs
+                # to it is called unread as well, not gone.
+                orphaned = _ORPHANED if missing and found.unread else ""
+                _conclude(found, kind.name, before, answer.refused or orphaned)
 
 
-def _add(found: _Found, kind: Kind, major: int, rows: Sequence[Sequence[Any]]) -> None:
-    """Add the objects of one kind; one whose parent was left out goes with it.
+def _conclude(found: _Found, kind: str, before: int, unread: str) -> None:
+    if unread:
+        found.packing.forget(before)
+        found.numbers = Ends({at: n for at, n in found.numbers.items() if n < before})
+        found.unread[kind] = unread
+    else:
+        found.kinds.add(kind)
 
-    Where a kind could not be read, a missing parent says nothing: then what belongs to it is
-    called unread as well, not gone. Parents come before children, as in the table of kinds.
+
+def _add(found: _Found, how: Telling, rows: Sequence[Sequence[Any]]) -> bool:
+    """Add objects; one whose parent was left out goes with it: tell whether there was any.
+
+    Parents come before children, as in the table of kinds.
     """
-    names = [a.name for a in kind.attributes_on(major)]
-    one = found.names.setdefault
-    objects: dict[ObjectId, Object] = {}
-    ids: dict[Address, ObjectId] = {}
-    for row in rows:
-        values = tuple(row)
-        own, address = values[2:5], values[5:8]
-        parent = found.ids.get(address) or ids.get(address)
-        # A schema may belong to an extension, and hold objects that do not.
-        if parent is None and address != _NOWHERE and address[0] != _NAMESPACE:
-            if found.unread:
-                found.unread[kind.name] = "what its objects belong to could not be read"
-                return
-            continue
-        i = ObjectId(kind.name, tuple([one(name, name) for name in values[0]]), values[1])
-        objects[i] = o = Object(i, dict(zip(names, values[8:], strict=True)), parent, own[1])
-        o.digest  # noqa: B018 - kept with the object: sooner or later it is asked for, then in haste
-        if own != _NOWHERE:
-            ids[own] = i
-    found.objects |= objects
-    found.ids |= ids
-    found.kinds.add(kind.name)
+    orphans = _orphans(found, {row[_PARENT] for row in rows})
+    told = [row for row in rows if row[_PARENT] not in orphans] if orphans else rows
+    if told:
+        # Column by column: row by row would take twice as long.
+        paths, args, own, parents, *values = zip(*told, strict=True)
+        first = found.packing.add(
+            paths,
+            how.heads(paths, args),
+            how.rests(values, len(told)),
+            map(found.numbers.get, parents),
+            [address >> 16 & 0xFFFFFFFF for address in own],
+        )
+        found.numbers.update(zip(own, count(first), strict=False))
+        # What has no address of its own.
+        found.numbers.pop(0, None)
+    return bool(orphans)
+
+
+def _orphans(found: _Found, parents: AbstractSet[int | None]) -> AbstractSet[int | None]:
+    # A schema may belong to an extension, and hold objects that do not.
+    return {
+        address
+        for address in parents
+        if address not in found.numbers
+        and address != 0
+        and (address is None or address >> 48 != _NAMESPACE)
+    }
 
 
 @contextmanager

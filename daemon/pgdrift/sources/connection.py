@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 
 import asyncpg
 
@@ -42,6 +43,9 @@ _SETTINGS = {
 }
 
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver's classes are untyped
     """The driver's connection, which also knows where it leads and how it is set."""
 
@@ -55,8 +59,9 @@ async def connect(
     statement_timeout: float = 60.0,
     lock_timeout: float = 2.0,
     connect_timeout: float = 10.0,
+    more: Mapping[str, str] = NOTHING,
 ) -> Connection:
-    """Return a read-only session; all times are in seconds.
+    """Return a read-only session; all times are in seconds. `more` are settings beside ours.
 
     Raises ConfigError (invalid) for a DSN that is none, SourceError for all that a server, or
     the way to it, can have against it.
@@ -66,6 +71,7 @@ async def connect(
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
         "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout, 60.0)),
+        **more,
     }
     with translated(where, connecting=True):
         async with asyncio.timeout(connect_timeout):
@@ -88,25 +94,28 @@ async def connection(
     statement_timeout: float = 60.0,
     lock_timeout: float = 2.0,
     connect_timeout: float = 10.0,
+    more: Mapping[str, str] = NOTHING,
+    closing: float = 2.0,
 ) -> AsyncIterator[Connection]:
-    """Give what `connect` returns, and close it at the end."""
+    """Give what `connect` returns, and close it at the end, within `closing` seconds."""
     session = await connect(
         dsn,
         statement_timeout=statement_timeout,
         lock_timeout=lock_timeout,
         connect_timeout=connect_timeout,
+        more=more,
     )
     try:
         yield session
     finally:
-        await close(session)
+        await close(session, closing)
 
 
-async def close(session: Connection) -> None:
-    """Close a session within two seconds, whatever its server does."""
+async def close(session: Connection, within: float = 2.0) -> None:
+    """Close a session within so many seconds, whatever its server does."""
     try:
         with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await session.close(timeout=2.0)
+            await session.close(timeout=within)
     finally:
         session.terminate()
 
@@ -121,9 +130,30 @@ async def reading(session: Connection) -> AsyncIterator[None]:
     Raises SourceError for whatever goes wrong with the server inside.
     """
     with translated(session.where):
-        async with session.transaction(isolation="repeatable_read", readonly=True):
+        async with _transaction(session, isolation="repeatable_read"):
             await session.execute(_set_local(session.settings))
             yield
+
+
+@asynccontextmanager
+async def _transaction(session: Connection, **how: str) -> AsyncIterator[None]:
+    """Open a read-only transaction. Who is stopped inside does not wait for the server's leave.
+
+    The driver's own would ask for ROLLBACK all the same, and a server that is silent, which is why
+    most are stopped, would keep it until its timeout.
+    """
+    transaction = session.transaction(readonly=True, **how)
+    await transaction.start()
+    try:
+        yield
+    except (asyncio.CancelledError, TimeoutError):
+        session.terminate()
+        raise
+    except BaseException:
+        await transaction.rollback()
+        raise
+    else:
+        await transaction.commit()
 
 
 async def _open(url: str, settings: dict[str, str], *, command_timeout: float) -> Connection:
@@ -133,7 +163,7 @@ async def _open(url: str, settings: dict[str, str], *, command_timeout: float) -
         "statement_cache_size": 0,
         "connection_class": Connection,
     }
-    name = {"application_name": "pgdrift"}
+    name = {"application_name": settings.get("application_name", "pgdrift")}
     try:
         session: Connection = await asyncpg.connect(url, server_settings=name | settings, **ask)
     except asyncpg.ProtocolViolationError as error:
@@ -179,7 +209,7 @@ async def _refuse_rubbish(host: str, port: int, where: str) -> None:
 async def _refuse_strangers(session: Connection) -> None:
     with translated(session.where, connecting=True):
         # Where a pooler took no settings, the database's own search_path holds until it is set.
-        async with session.transaction(readonly=True):
+        async with _transaction(session):
             await session.execute(_set_local({"search_path": ""}))
             row = await session.fetchrow(
                 "SELECT version(), current_setting('server_version_num')::int AS number"

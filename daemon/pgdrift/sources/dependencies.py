@@ -1,4 +1,4 @@
-"""What depends on what, between the objects of one snapshot: pg_depend in, pairs of names out.
+"""What depends on what, between the objects of one snapshot: pg_depend in, pairs of numbers out.
 
 The catalog's own parts (a constraint's index, a view's rule, a table's row type) are told as the
 object that they are part of; pg_depend itself says so.
@@ -6,100 +6,120 @@ object that they are part of; pg_depend itself says so.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from pgdrift.core.model import ObjectId
 from pgdrift.sources.connection import Connection
+from pgdrift.sources.query import address
 
-Address = tuple[int, int, int]
+_REFERENCED = address("d.refclassid", "d.refobjid", "d.refobjsubid")
 
-_PARTS = """
-SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
+# Triggers that only enforce a constraint are half of all parts, and nothing else depends on them.
+_PARTS = f"""
+SELECT {address("d.classid", "d.objid", "d.objsubid")}, {_REFERENCED}
   FROM pg_catalog.pg_depend d
  WHERE d.objid >= 16384 AND d.deptype = 'i'
    AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+   AND NOT (d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+       AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)
 """
 
-# A default has an address of its own; it is told as its column.
-_ALL = """
-SELECT CASE WHEN e.oid IS NULL THEN d.classid
-            ELSE 'pg_catalog.pg_class'::pg_catalog.regclass::oid END,
-       COALESCE(e.adrelid, d.objid), COALESCE(e.adnum, d.objsubid),
-       d.refclassid, d.refobjid, d.refobjsubid
+# A default has an address of its own; it is told as its column, on which all depend.
+_DEPENDENT = address(
+    "CASE WHEN e.oid IS NULL THEN d.classid"
+    " ELSE 'pg_catalog.pg_class'::pg_catalog.regclass::oid END",
+    "COALESCE(e.adrelid, d.objid)",
+    "COALESCE(e.adnum, d.objsubid)",
+)
+_ALL = f"""
+SELECT {_DEPENDENT}, {_REFERENCED}
   FROM pg_catalog.pg_depend d
   LEFT JOIN pg_catalog.pg_attrdef e
     ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.oid = d.objid
  WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
+   AND NOT (d.deptype = 'i' AND d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+       AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)
+   AND (e.oid IS NULL OR d.refobjid <> e.adrelid OR d.refobjsubid <> e.adnum
+       OR d.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass)
 """
 
 QUERIES = (_PARTS, _ALL)
 
-# There are three times as many as objects: they pass by, and only what they say is kept.
-_BATCH = 5_000
+# How COPY sends two numbers that are not NULL: their count, and each after its length.
+_ROW = struct.Struct(">6xq4xq")
+_HEADER = 19
+_OBJSUBID = 0xFFFF
+_NOBODY = -1
+
+Rows = Iterable[tuple[int, int]]
 
 
-@dataclass(slots=True)
-class _Graph:
-    """Pairs by rank, not by name: comparing and hashing so many names would take a second."""
+class Ends(dict[int, int]):
+    """Address → number of the object that it is told as; remembers what it had to look for.
 
-    ids: Mapping[Address, ObjectId]
-    ranks: Mapping[ObjectId, int]
-    whole: Mapping[Address, Address]
-    told: dict[Address, int | None] = field(default_factory=dict)
-    pairs: set[tuple[int, int]] = field(default_factory=set)
-
-
-async def read_dependencies(
-    connection: Connection, ids: Mapping[Address, ObjectId]
-) -> tuple[tuple[ObjectId, ObjectId], ...]:
-    """Return the dependencies between objects of the snapshot, sorted, each once.
-
-    Reads inside the transaction that the caller opened.
+    `whole` says what is part of what, where it is no object itself.
     """
-    names = await asyncio.to_thread(sorted, ids.values())
-    ranks = {i: rank for rank, i in enumerate(names)}
-    whole = dict(map(_ends, await connection.fetch(_PARTS)))
-    graph = _Graph(ids, ranks, whole)
-    cursor = await connection.cursor(_ALL)
-    while rows := await cursor.fetch(_BATCH):
-        await asyncio.to_thread(_add, graph, rows)
-    return tuple((names[a], names[b]) for a, b in sorted(graph.pairs))
+
+    def __init__(self, numbers: Mapping[int, int] | None = None) -> None:
+        """Take the numbers of objects by address; more may come."""
+        super().__init__(numbers or {})
+        self.whole: dict[int, int] = {}
+
+    def __missing__(self, part: int) -> int:
+        """Climb from a part to its whole: from an index to its constraint, say."""
+        at, found = part, _NOBODY
+        for _ in range(5):
+            if (found := self.get(at, _NOBODY)) != _NOBODY:
+                break
+            if (larger := self.whole.get(at)) is not None:
+                at = larger
+            elif at & _OBJSUBID:
+                # A column of what has no columns of its own, as a view.
+                at &= ~_OBJSUBID
+            else:
+                break
+        self[part] = found
+        return found
 
 
-def _add(graph: _Graph, rows: Sequence[Sequence[Any]]) -> None:
-    for dependent, referenced in map(_ends, rows):
-        a, b = _rank(dependent, graph), _rank(referenced, graph)
-        if a is not None and b is not None and a != b:
-            graph.pairs.add((a, b))
+async def read_dependencies(connection: Connection, ends: Ends) -> Iterator[int]:
+    """Return the dependencies between objects: the numbers of both ends, pair by pair, each once.
+
+    `ends` knows all objects, and learns what is told as which of them. Reads inside the
+    transaction that the caller opened.
+    """
+    pairs = set[int]()
+    await _copied(connection, _PARTS, lambda rows: _learn(ends, rows))
+    await _copied(connection, _ALL, lambda rows: _add(pairs, ends, rows))
+    return (end for pair in pairs for end in (pair >> 32, pair & 0xFFFFFFFF))
 
 
-def _rank(address: Address, graph: _Graph) -> int | None:
-    """Return the object that an address is part of, by its rank; None for none of the snapshot."""
-    if (found := graph.ids.get(address)) is not None:
-        return graph.ranks[found]
-    if address not in graph.told:
-        graph.told[address] = _told_as(address, graph)
-    return graph.told[address]
+async def _copied(connection: Connection, query: str, take: Callable[[Rows], None]) -> None:
+    """Let the rows pass by: there are three times as many as objects."""
+    left = b""
+    skip = _HEADER
+
+    async def arrive(data: bytes) -> None:
+        nonlocal left, skip
+        data = left + data
+        if skip and len(data) >= skip:
+            data, skip = data[skip:], 0
+        whole = 0 if skip else len(data) - len(data) % _ROW.size
+        take(_ROW.iter_unpack(memoryview(data)[:whole]))
+        left = data[whole:]
+
+    await connection.copy_from_query(query, output=arrive, format="binary")
 
 
-def _ends(row: Sequence[Any]) -> tuple[Address, Address]:
-    values = tuple(row)
-    return values[0:3], values[3:6]
+def _learn(ends: Ends, rows: Rows) -> None:
+    ends.whole.update(row for row in rows if row[0] not in ends)
 
 
-def _told_as(address: Address, graph: _Graph) -> int | None:
-    """Climb from a part to its whole: from an index to its constraint, say."""
-    for _ in range(5):
-        if (found := graph.ids.get(address)) is not None:
-            return graph.ranks[found]
-        if (larger := graph.whole.get(address)) is not None:
-            address = larger
-        elif address[2]:
-            # A column of what has no columns of its own, as a view.
-            address = (address[0], address[1], 0)
-        else:
-            return None
-    return None
+def _add(pairs: set[int], ends: Ends, rows: Rows) -> None:
+    number = ends.__getitem__
+    # A pair is one number: a set of these is the smallest.
+    pairs.update(
+        a << 32 | b
+        for a, b in [(number(one), number(other)) for one, other in rows]
+        if a != b and a > _NOBODY and b > _NOBODY
+    )

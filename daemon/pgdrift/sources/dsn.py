@@ -43,6 +43,14 @@ def to_url(dsn: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
 
 
+def at_database(dsn: str, name: str) -> str:
+    """Return the URL of another database on the same server. Raises ConfigError (invalid)."""
+    parts = urlsplit(to_url(dsn))
+    kept = [(k, v) for k, v in parse_qsl(parts.query, True) if k not in {"dbname", "database"}]
+    query = f"?{urlencode(kept, quote_via=quote)}" if kept else ""
+    return f"{parts.scheme}://{parts.netloc}/{quote(name, safe='')}{query}"
+
+
 def describe(dsn: str) -> str:
     """Return `host:port/database` for messages: never the user's password, and never an error."""
     try:

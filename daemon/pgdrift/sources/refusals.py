@@ -100,7 +100,9 @@ def _of_server(where: str, error: asyncpg.PostgresError, *, connecting: bool) ->
     if isinstance(error, asyncpg.ConnectionDoesNotExistError):
         reason, what, hint = _BY_STATE["08"]
     said = redact(str(error).splitlines()[0]) if str(error) else state
-    return SourceError(f"{where} {what}: {said}", reason=reason, hint=hint)
+    # The server's words say the name once more, unless a pooler stands before another database.
+    told = state == "3D000" and where.rpartition("/")[2] in said
+    return SourceError(f"{where} {what}" + ("" if told else f": {said}"), reason=reason, hint=hint)
 
 
 def _timeout(where: str, *, connecting: bool) -> SourceError:

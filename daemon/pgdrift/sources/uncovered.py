@@ -1,70 +1,22 @@
-"""What no kind covers yet, counted: nothing is skipped in silence.
+"""What no kind covers, counted: nothing is skipped in silence.
 
-A row is one class of the catalog; it leaves the table on the day a kind covers it.
+All classes of the catalog that hold users' objects have a kind; what is left hangs on the members
+of an extension or on the server's own objects, or is hidden from the role.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from pgdrift.core.kinds import user_mapping
 from pgdrift.sources.connection import Connection, translated
 from pgdrift.sources.query import USER_SCHEMA, not_a_member
 
-# What initdb makes has an OID below this.
-_USERS_OWN = "x.oid >= 16384"
-
-
-@dataclass(frozen=True, slots=True)
-class _Class:
-    """One class of the catalog. `schema` is the column with its schema, if it has one."""
-
-    kind: str
-    catalog: str
-    schema: str = ""
-    where: str = "true"
-
-
-_CLASSES = (
-    _Class("access_method", "pg_am"),
-    _Class(
-        "base_type",
-        "pg_type",
-        "typnamespace",
-        "x.typtype IN ('b', 'p')"
-        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = x.oid)",
-    ),
-    _Class(
-        "cast",
-        "pg_cast",
-        # A range's cast to its multirange comes with the type.
-        where="NOT EXISTS (SELECT FROM pg_catalog.pg_depend i WHERE i.objid = x.oid"
-        " AND i.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND i.deptype = 'i')",
-    ),
-    _Class("collation", "pg_collation", "collnamespace"),
-    _Class("conversion", "pg_conversion", "connamespace"),
-    _Class("foreign_data_wrapper", "pg_foreign_data_wrapper"),
-    _Class("foreign_server", "pg_foreign_server"),
-    _Class("language", "pg_language"),
-    _Class("operator", "pg_operator", "oprnamespace"),
-    _Class("operator_class", "pg_opclass", "opcnamespace"),
-    _Class("operator_family", "pg_opfamily", "opfnamespace"),
-    _Class("publication", "pg_publication"),
-    _Class("statistics", "pg_statistic_ext", "stxnamespace"),
-    _Class("text_search_configuration", "pg_ts_config", "cfgnamespace"),
-    _Class("text_search_dictionary", "pg_ts_dict", "dictnamespace"),
-    _Class("text_search_parser", "pg_ts_parser", "prsnamespace"),
-    _Class("text_search_template", "pg_ts_template", "tmplnamespace"),
-    _Class("transform", "pg_transform"),
-)
-
-# These have no OID of their own, or (a subscription, up to 13) none that a plain role may see.
-_OTHERS = """
-UNION ALL SELECT 'security_label', count(*) FROM pg_catalog.pg_seclabel
-UNION ALL SELECT 'subscription', count(*) FROM pg_catalog.pg_subscription
-    WHERE subdbid = (SELECT o.oid FROM pg_catalog.pg_database o
-                     WHERE o.datname = pg_catalog.current_database())
-UNION ALL SELECT 'user_mapping', count(*) FROM pg_catalog.pg_user_mappings
+# Options that the server hides from this role: of these objects they were not read.
+_HIDDEN = f"""
+SELECT 'user_mapping_options', count(*) FROM {user_mapping.SOURCE}
+    WHERE NOT {user_mapping.READABLE}
 """
 
 # An index that enforces no constraint.
@@ -80,26 +32,20 @@ _ON_MEMBERS = {
     "index": ("pg_index", "indrelid", _FOR_ITSELF),
     "policy": ("pg_policy", "polrelid", "true"),
     "rule": ("pg_rewrite", "ev_class", "x.rulename <> '_RETURN'"),
+    "statistics": ("pg_statistic_ext", "stxrelid", "true"),
     "trigger": ("pg_trigger", "tgrelid", "NOT x.tgisinternal"),
 }
 
-# Rights to members of kinds that are not read; those of the others are objects.
-_RIGHTS_TO_MEMBERS = """
-UNION ALL SELECT 'extension_member_privilege', count(*) FROM (
-    SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, fdwacl
-    FROM pg_catalog.pg_foreign_data_wrapper
-    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, srvacl
-    FROM pg_catalog.pg_foreign_server
-    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanacl
-    FROM pg_catalog.pg_language
-    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typacl
-    FROM pg_catalog.pg_type WHERE typtype = 'b'
-) x (classid, oid, acl)
-JOIN pg_catalog.pg_depend m ON m.classid = x.classid AND m.objid = x.oid AND m.deptype = 'e'
-LEFT JOIN pg_catalog.pg_init_privs i
-    ON i.classoid = x.classid AND i.objoid = x.oid AND i.objsubid = 0
-WHERE x.acl IS DISTINCT FROM i.initprivs
-"""
+# What a user added to an operator family that is not the user's, by its operator or function.
+_IN_FAMILIES = {
+    "operator_family_operator": ("pg_amop", "amopfamily", "pg_operator", "amopopr"),
+    "operator_family_function": ("pg_amproc", "amprocfamily", "pg_proc", "amproc"),
+}
+
+
+def words() -> frozenset[str]:
+    """Return all words that something can be counted under."""
+    return frozenset(re.findall(r"SELECT '(\w+)'", _QUERY))
 
 
 async def count_not_compared(
@@ -114,29 +60,32 @@ async def count_not_compared(
     return {kind: count for kind, count in rows if count}
 
 
-def _count(row: _Class) -> str:
-    joined = f" JOIN pg_catalog.pg_namespace n ON n.oid = x.{row.schema}" if row.schema else ""
-    own = USER_SCHEMA if row.schema else _USERS_OWN
-    member = not_a_member(f"'pg_catalog.{row.catalog}'::pg_catalog.regclass", "x.oid")
-    return (
-        f"SELECT '{row.kind}', count(*) FROM pg_catalog.{row.catalog} x{joined}"
-        f" WHERE {own} AND ({row.where}) AND {member}"
-    )
-
-
 def _count_on_members(kind: str, catalog: str, relation: str, where: str) -> str:
     free = not_a_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
     return (
-        f" UNION ALL SELECT 'extension_member_{kind}', count(*) FROM pg_catalog.{catalog} x"
+        f"SELECT 'extension_member_{kind}', count(*) FROM pg_catalog.{catalog} x"
         f" JOIN pg_catalog.pg_class c ON c.oid = x.{relation}"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         f" WHERE {USER_SCHEMA} AND ({where}) AND NOT {free}"
     )
 
 
-_QUERY = (
-    " UNION ALL ".join(map(_count, _CLASSES))
-    + "".join(_count_on_members(kind, *row) for kind, row in _ON_MEMBERS.items())
-    + _RIGHTS_TO_MEMBERS
-    + _OTHERS
+def _count_in_families(kind: str, catalog: str, family: str, of: str, entry: str) -> str:
+    own = not_a_member(f"'pg_catalog.{of}'::pg_catalog.regclass", f"x.{entry}::oid")
+    free = not_a_member("'pg_catalog.pg_opfamily'::pg_catalog.regclass", "f.oid")
+    return (
+        f"SELECT '{kind}', count(*) FROM pg_catalog.{catalog} x"
+        f" JOIN pg_catalog.pg_opfamily f ON f.oid = x.{family}"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = f.opfnamespace"
+        f" WHERE x.{entry}::oid >= 16384 AND {own}"
+        f" AND NOT (n.nspname !~ '^pg_' AND {free}) AND n.nspname <> ALL ($1::text[])"
+    )
+
+
+_QUERY = " UNION ALL ".join(
+    (
+        *(_count_on_members(kind, *row) for kind, row in _ON_MEMBERS.items()),
+        *(_count_in_families(kind, *row) for kind, row in _IN_FAMILIES.items()),
+        _HIDDEN,
+    )
 )

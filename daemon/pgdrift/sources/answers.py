@@ -1,0 +1,73 @@
+"""Kinds in, the rows of each out, batch by batch, in the transaction that the caller opened.
+
+What is done with rows it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from pgdrift.core.kind import Kind
+from pgdrift.sources.connection import Connection
+from pgdrift.sources.query import query
+from pgdrift.sources.told import Telling, telling
+
+# Of a kind's query, the first column that is an attribute.
+_ATTRIBUTES = 4
+# Rows of one answer: the fewer answers, the less a server waits to be asked for the next.
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Some rows of a kind, and how they are told.
+
+    `first` and `last` of the kind's; a `refused` kind is one that the role may not read: what came
+    of it before is to be forgotten. The last has no rows where they came to an end before.
+    """
+
+    kind: Kind
+    how: Telling | None = None
+    rows: Sequence[Sequence[Any]] = ()
+    first: bool = False
+    last: bool = False
+    refused: str = ""
+
+
+async def answers(
+    connection: Connection, kinds: Sequence[Kind], major: int, excluded: list[str], key: bytes
+) -> AsyncIterator[Answer]:
+    """Give all rows of those of the kinds that a server of this major version has, in order."""
+    # One savepoint serves all: reading changes nothing that going back to it could undo.
+    await connection.execute("SAVEPOINT kind")
+    for kind in kinds:
+        if kind.since > major:
+            continue
+        first = True
+        try:
+            async for answer in _of_kind(connection, kind, major, excluded, key):
+                yield answer
+                first = False
+        except asyncpg.InsufficientPrivilegeError as error:
+            await connection.execute("ROLLBACK TO SAVEPOINT kind")
+            yield Answer(kind, first=first, last=True, refused=str(error))
+    await connection.execute("RELEASE SAVEPOINT kind")
+
+
+async def _of_kind(
+    connection: Connection, kind: Kind, major: int, excluded: list[str], key: bytes
+) -> AsyncIterator[Answer]:
+    statement = await connection.prepare(query(kind, major))
+    types = [column.type.name for column in statement.get_attributes()[_ATTRIBUTES:]]
+    how = telling(kind, major, types, key)
+    cursor = await statement.cursor(excluded)
+    first, last = True, False
+    while not last:
+        rows = await cursor.fetch(_BATCH)
+        last = len(rows) < _BATCH
+        yield Answer(kind, how, rows, first, last)
+        first = False
