@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pgdrift.store import engine, lock
 from pgdrift.store.failures import Stale
+from pgdrift.store.outbox import Lane
 from pgdrift.store.store import Store
 
-__all__ = ["Stale", "Store", "exists", "open_store"]
+__all__ = ["Lane", "Stale", "Store", "exists", "open_store"]
 
 
 def exists(url: str) -> bool:

@@ -5,6 +5,7 @@ A step is kept whole or not at all: the caller's transaction sees to that.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,15 +13,17 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.book import Book, Step
-from pgdrift.core.incident import Incident, State
-from pgdrift.core.model import Agreed, Event, Outcome, Snapshot, SyncPoint
-from pgdrift.store import codec, outbox, snapshots, tables
+from pgdrift.core.model import Agreed, Event, How, Outcome, Snapshot, SyncPoint
+from pgdrift.store import codec, marks, outbox, points, snapshots, tables
 from pgdrift.store.codec import Codec, T
 from pgdrift.store.failures import Stale
-from pgdrift.store.pages import Manifest
+from pgdrift.store.pages import Manifest, paginate
 
 _env = tables.environment
+# An environment has one incident per yardstick that is not over, and these are few.
+_INCIDENTS = 30
 
 _EMPTY = {
     "reason": "",
@@ -44,20 +47,39 @@ class Pack:
         self._ids: dict[int, int] = {}
         self.kept: dict[int, Snapshot] = {}
 
-    async def keep(self, c: AsyncConnection, environment: str, snapshot: Snapshot) -> int:
-        """Return the snapshot's row id; the same snapshot in two roles is one row."""
+    async def keep(
+        self, c: AsyncConnection, environment: str, snapshot: Snapshot, *, seen: bool = False
+    ) -> int:
+        """Return the snapshot's row id; the same snapshot in two roles is one row.
+
+        What is `seen` as well as expected is to be kept as seen first.
+        """
         name = id(snapshot)
         if name not in self._ids:
-            row = await snapshots.keep(c, environment, self._at, self._manifests[name])
+            manifest = self._manifests[name]
+            row = await snapshots.keep(c, environment, self._at, manifest, seen=seen)
             self._ids[name] = row
             self.kept[row] = snapshot
         return self._ids[name]
+
+
+async def pack(at: datetime, *given: Snapshot | None) -> Pack:
+    """Return snapshots ready to be kept at a time; None is none."""
+    distinct = {id(s): s for s in given if s is not None}
+    # Off the event loop: a large schema takes a second to lay out.
+    made = {name: await asyncio.to_thread(paginate, s) for name, s in distinct.items()}
+    return Pack(made, at)
 
 
 async def row_of(c: AsyncConnection, environment: str) -> Row[Any] | None:
     """Return the environment's row, or None when nothing was kept of it yet."""
     row: Row[Any] | None = (await c.execute(_row(environment))).one_or_none()
     return row
+
+
+async def key(c: AsyncConnection) -> bytes:
+    """Return what this store's readers seal secrets with, the same for ever."""
+    return bytes((await c.execute(select(tables.seal.c.key))).scalar_one())
 
 
 def _row(environment: str) -> Select[Any]:
@@ -68,6 +90,7 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
     """Return the book that an environment's row stands for; `kept` are its snapshots by id."""
     agreed = kept.get(row.agreed_id)
     unknown = codec.IDS.read(row.agreed_unknown)
+    incidents, resolved = await _incidents(c, row.name)
     return Book(
         environment=row.name,
         snapshot=kept.get(row.snapshot_id),
@@ -83,7 +106,9 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
         looked_at=row.looked_at,
         seen_at=row.seen_at,
         failures=row.failures,
-        incidents=await _open_incidents(c, row.name),
+        incidents=incidents,
+        resolved=resolved,
+        marks=await marks.about(c, row.name, row.looked_at),
         against=codec.AGAINST.read(row.against),
         not_compared=codec.COUNTS.read(row.not_compared),
         notes=codec.NOTES.read(row.notes),
@@ -93,19 +118,20 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
 async def _sync_point(c: AsyncConnection, id_: int | None) -> SyncPoint | None:
     t = tables.sync_point
     row = (await c.execute(select(t).where(t.c.id == id_))).one_or_none()
-    return None if row is None else as_sync_point(row)
+    return None if row is None else points.as_sync_point(row)
 
 
-def as_sync_point(row: Row[Any]) -> SyncPoint:
-    """Return the sync point that a row stands for."""
-    return SyncPoint(row.environment, row.at, row.reason, row.actor, row.id)
-
-
-async def _open_incidents(c: AsyncConnection, environment: str) -> tuple[Incident, ...]:
+async def _incidents(
+    c: AsyncConnection, environment: str
+) -> tuple[tuple[Incident, ...], tuple[Incident, ...]]:
+    """Return the incidents that are not over, the oldest first, and the latest that are."""
     t = tables.incident
-    mine = (t.c.environment == environment) & (t.c.state == State.OPEN)
-    found = await c.execute(select(t.c.body).where(mine).order_by(t.c.opened_at, t.c.id))
-    return tuple(map(codec.INCIDENT.read, found.scalars()))
+    over = t.c.state == State.RESOLVED
+    latest = (over, t.c.resolved_at.desc(), t.c.opened_at, t.c.id)
+    mine = select(t.c.body).where(t.c.environment == environment).order_by(*latest)
+    found = [codec.INCIDENT.read(b) for b in (await c.execute(mine.limit(_INCIDENTS))).scalars()]
+    going_on = tuple(i for i in found if i.state is not State.RESOLVED)
+    return going_on, tuple(i for i in found if i.state is State.RESOLVED)
 
 
 def snapshot_ids(row: Row[Any]) -> set[int]:
@@ -123,22 +149,34 @@ async def save(c: AsyncConnection, step: Step, pack: Pack) -> Row[Any]:
         raise Stale(step.environment)
     values = await _snapshot_values(c, step, pack)
     if step.sync_point is not None:
-        content = values.get("expected_id") or values["snapshot_id"]
-        point = await keep_sync_point(c, step.sync_point, content)
+        content = _content(row, values)
+        # What a look declares was expected already, so that there is nothing else to go back to.
+        before = content if step.sync_point.how is How.MIGRATION else None
+        point = await points.keep(c, step.sync_point, content, before)
         values |= {"sync_point_id": point, "expected_id": content}
     await keep_row(c, step.environment, _look_values(step) | values, is_new=row is None)
     for incident in step.incidents:
-        await _keep_incident(c, incident)
+        await keep_incident(c, incident)
     await outbox.add(c, step.notices)
+    for mark in step.ended:
+        await marks.end(c, [mark.mark], f"pgdrift: {mark.why}", step.at)
     await keep_events(c, step.events)
     now: Row[Any] = (await c.execute(_row(step.environment))).one()
+    await points.keep_applied(c, step.applied, now)
     return now
+
+
+def _content(row: Row[Any] | None, values: Mapping[str, Any]) -> int:
+    """Return the id of what a look that declares a sync point declares: what is expected then."""
+    known = row.expected_id if row is not None else None
+    content: int = values.get("expected_id") or known or values["snapshot_id"]
+    return content
 
 
 async def _snapshot_values(c: AsyncConnection, step: Step, pack: Pack) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if step.snapshot is not None:
-        values["snapshot_id"] = await pack.keep(c, step.environment, step.snapshot)
+        values["snapshot_id"] = await pack.keep(c, step.environment, step.snapshot, seen=True)
     if step.expected is not None:
         values["expected_id"] = await pack.keep(c, step.environment, step.expected)
     if step.agreed is not None:
@@ -178,14 +216,8 @@ async def keep_row(
         await c.execute(_env.update().where(_env.c.name == environment).values(values))
 
 
-async def keep_sync_point(c: AsyncConnection, point: SyncPoint, snapshot_id: int) -> int:
-    """Write a new sync point and return its id."""
-    row = {"environment": point.environment, "at": point.at, "reason": point.reason}
-    row |= {"actor": point.actor, "snapshot_id": snapshot_id}
-    return await snapshots.insert(c, tables.sync_point, row)
-
-
-async def _keep_incident(c: AsyncConnection, incident: Incident) -> None:
+async def keep_incident(c: AsyncConnection, incident: Incident) -> None:
+    """Write an incident, or in place of the one with its id."""
     t = tables.incident
     values = {
         "environment": incident.environment,
@@ -203,7 +235,7 @@ async def keep_events(c: AsyncConnection, events: tuple[Event, ...]) -> None:
     """Add lines to the timeline, in this order."""
     rows = [
         {"environment": e.environment, "at": e.at, "verb": e.verb, "text": e.text}
-        | {"subject": e.subject}
+        | {"subject": e.subject, "detail": e.detail and codec.DETAIL.write(e.detail)}
         for e in events
     ]
     await snapshots.insert_all(c, tables.event, rows)

@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pgdrift.core.incident import Incident, Notice
-from pgdrift.core.model import Against, History, LedgerMark, ObjectId
+from pgdrift.core.alerts.incident import Incident, Notice
+from pgdrift.core.alerts.marks import Matcher, Right
+from pgdrift.core.model import Against, Detail, Finding, History, LedgerMark, ObjectId
 from pgdrift.errors import StoreError
 
 T = TypeVar("T")
@@ -53,5 +54,9 @@ KINDS = Codec(TypeAdapter(frozenset[str]), "set of kinds")
 TEXTS: Codec[Mapping[str, str]] = Codec(TypeAdapter(dict[str, str]), "map of texts")
 COUNTS: Codec[Mapping[str, int]] = Codec(TypeAdapter(dict[str, int]), "map of counts")
 NOTES = Codec(TypeAdapter(tuple[str, ...]), "list of notes")
+FINDINGS = Codec(TypeAdapter(tuple[Finding, ...]), "list of findings")
 INCIDENT = Codec(TypeAdapter(Incident), "incident")
 NOTICE = Codec(TypeAdapter(Notice), "notice")
+DETAIL = Codec(TypeAdapter(Detail), "detail of an event")
+RIGHTS = Codec(TypeAdapter(tuple[Right, ...]), "list of what was called right")
+MATCHER = Codec[Matcher | None](TypeAdapter(Matcher | None), "matcher of a silence")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeAlias
 
-from pgdrift.core.digest import canonical
+from pgdrift.core.held.group import content
 from pgdrift.core.model import Object, ObjectId, Snapshot
 
 Pairs: TypeAlias = tuple[tuple[ObjectId, ObjectId], ...]
@@ -105,13 +105,15 @@ def _mark(id_: ObjectId) -> bytes:
 
 
 def _marks(snapshot: Snapshot) -> tuple[Mapping[ObjectId, list[bytes]], Pairs]:
-    referenced_ids = {id_ for _, id_ in snapshot.dependencies}
-    known = {id_: _mark(id_) for id_ in referenced_ids if id_ in snapshot.objects}
+    # Not by asking for each: what is packed is unfolded group by group.
+    there = set(snapshot.objects)
+    pairs = list(snapshot.dependencies)
+    known = {id_: _mark(id_) for id_ in {id_ for _, id_ in pairs} & there}
     marks: dict[ObjectId, list[bytes]] = defaultdict(list)
     loose = []
-    for pair in snapshot.dependencies:
+    for pair in pairs:
         dependent, referenced = pair
-        if dependent in snapshot.objects and referenced in known:
+        if dependent in there and referenced in known:
             marks[dependent].append(known[referenced])
         else:
             loose.append(pair)
@@ -136,10 +138,7 @@ def _order(pair: tuple[ObjectId, ObjectId]) -> tuple[object, ...]:
     return (a.kind, a.path, a.args, b.kind, b.path, b.args)
 
 
-def body_of(o: Object) -> bytes:
-    """Return an object's content: the very text whose hash its digest is."""
-    text = canonical([o.id.kind, o.id.path, o.id.args, dict(o.attributes)])
-    return text.encode("utf-8", "surrogatepass")
+body_of = content
 
 
 def object_of(digest: str, body: bytes, parent: ObjectId | None) -> Object:

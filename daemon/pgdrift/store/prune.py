@@ -1,7 +1,7 @@
 """Forgets what is old and needed no more, a bounded share at a time.
 
 Kept for ever: what an environment or a sync point refers to, open incidents, and whatever still
-waits to be told.
+waits to be told. What an environment was as the time began that is kept, stays as well.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, select, union
+from sqlalchemy import Select, exists, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pgdrift.core.incident import State
+from pgdrift.core.alerts.incident import State
 from pgdrift.store import tables
 from pgdrift.store.outbox import Stage
 from pgdrift.store.pages import buckets_of, lines
@@ -27,6 +27,11 @@ async def prune(c: AsyncConnection, before: datetime) -> int:
     events = select(tables.event.c.id).where(tables.event.c.at < before)
     gone = await _delete(c, tables.event.c.id, events)
     gone += await _prune_incidents(c, before)
+    m = tables.mark
+    said = select(m.c.id).where((m.c.ended_at < before) | (m.c.until < before))
+    gone += await _delete(c, m.c.id, said)
+    applied = select(tables.applied.c.id).where(tables.applied.c.at < before)
+    gone += await _delete(c, tables.applied.c.id, applied)
     gone += await _delete(c, tables.snapshot.c.id, _old_snapshots(before))
     return gone + await _prune_pages(c)
 
@@ -58,9 +63,17 @@ def _old_snapshots(before: datetime) -> Select[Any]:
     e, s = tables.environment, tables.snapshot
     named = union(
         select(tables.sync_point.c.snapshot_id),
+        select(tables.applied.c.snapshot_id),
+        select(tables.applied.c.expected_id),
+        # It was so until the next was seen, perhaps after that moment.
+        select(func.max(s.c.id)).where(s.c.kept_at < before, s.c.seen).group_by(s.c.environment),
         *(
             select(k).where(k.is_not(None))
-            for k in (e.c.snapshot_id, e.c.expected_id, e.c.agreed_id)
+            for k in (
+                tables.sync_point.c.before_id,
+                tables.sync_point.c.expected_id,
+                *(e.c.snapshot_id, e.c.expected_id, e.c.agreed_id),
+            )
         ),
     )
     return select(s.c.id).where(s.c.kept_at < before, s.c.id.not_in(named))

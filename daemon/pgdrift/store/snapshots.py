@@ -7,16 +7,16 @@ contents of new pages are looked for, and only those that are missing are writte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NoReturn, TypeVar
-from weakref import WeakValueDictionary
 
 from sqlalchemy import Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.core.digest import root_digest
+from pgdrift.core.held.group import digests as digests_of
 from pgdrift.core.model import Object, Snapshot
 from pgdrift.errors import StoreError
 from pgdrift.store import codec, tables
@@ -36,9 +36,6 @@ T = TypeVar("T")
 
 _BATCH = 1000
 
-# Contents in use, by digest, so that many environments and times share what they have in common.
-Contents = WeakValueDictionary[str, Object]
-
 
 def batches(items: Iterable[T]) -> Iterable[list[T]]:
     """Give the items in lists that one statement can carry."""
@@ -47,8 +44,13 @@ def batches(items: Iterable[T]) -> Iterable[list[T]]:
         yield batch
 
 
-async def keep(c: AsyncConnection, environment: str, at: datetime, manifest: Manifest) -> int:
-    """Write a snapshot and return its row's id. `at` is the present, UTC."""
+async def keep(
+    c: AsyncConnection, environment: str, at: datetime, manifest: Manifest, *, seen: bool
+) -> int:
+    """Write a snapshot and return its row's id. `at` is the present, UTC.
+
+    `seen`: the environment was like this at that time, and not only expected or agreed to be.
+    """
     new = await _missing(c, tables.page, {p.digest: p for p in manifest.pages})
     await _keep_contents(c, manifest.snapshot, new)
     rows = [{"digest": p.digest, "bucket": p.bucket, "body": p.body} for p in new]
@@ -65,6 +67,7 @@ async def keep(c: AsyncConnection, environment: str, at: datetime, manifest: Man
         "kinds": codec.KINDS.write(s.kinds),
         "unread": codec.TEXTS.write(dict(s.unread)),
         "loose": codec.PAIRS.write(manifest.loose),
+        "seen": seen,
     }
     id_ = await insert(c, tables.snapshot, row)
     links = [{"snapshot_id": id_, "page": p.digest} for p in manifest.pages]
@@ -74,12 +77,17 @@ async def keep(c: AsyncConnection, environment: str, at: datetime, manifest: Man
 
 async def _keep_contents(c: AsyncConnection, snapshot: Snapshot, new: Sequence[Page]) -> None:
     wanted = {line.digest for page in new for line in lines(page.body)}
-    by_digest = {
-        bytes.fromhex(o.digest): o for o in snapshot.objects.values() if o.digest in wanted
-    }
+    by_digest = {bytes.fromhex(o.digest): o for o in _having(snapshot, wanted)}
     missing = await _missing(c, tables.content, by_digest)
     for batch in batches(missing):
         await insert_all(c, tables.content, [_content(o) for o in batch])
+
+
+def _having(snapshot: Snapshot, digests: set[str]) -> Iterator[Object]:
+    """Give the objects of these digests; only groups that hold any are unfolded."""
+    for key, group in snapshot.packed.groups.items():
+        if any(digest.hex() in digests for digest in digests_of(group)):
+            yield from (o for o in snapshot.packed.under(key).values() if o.digest in digests)
 
 
 def _content(o: Object) -> dict[str, Any]:
@@ -108,13 +116,17 @@ async def insert_all(c: AsyncConnection, table: Table, rows: Sequence[dict[str, 
         await c.execute(table.insert(), rows)
 
 
-async def read(c: AsyncConnection, id_: int, contents: Contents) -> Snapshot:
-    """Return a kept snapshot. Raises StoreError (damaged) when it is not what was kept."""
+async def read(c: AsyncConnection, id_: int, in_use: Iterable[Snapshot] = ()) -> Snapshot:
+    """Return a kept snapshot. Raises StoreError (damaged) when it is not what was kept.
+
+    What it has in common with those in use is held once.
+    """
     row = (await c.execute(select(tables.snapshot).where(tables.snapshot.c.id == id_))).one()
     all_lines = [line async for page in _pages(c, row) for line in lines(page.body)]
-    objects = await _read_contents(c, row, {line.digest for line in all_lines}, contents)
+    objects = await _read_contents(c, row, {line.digest for line in all_lines})
     snapshot = await asyncio.to_thread(_assemble, row, all_lines, objects)
-    contents.update((o.digest, o) for o in snapshot.objects.values())
+    for other in in_use:
+        snapshot = snapshot.sharing(other)
     return snapshot
 
 
@@ -127,12 +139,10 @@ async def _pages(c: AsyncConnection, row: Row[Any]) -> AsyncIterator[Row[Any]]:
         yield page
 
 
-async def _read_contents(
-    c: AsyncConnection, row: Row[Any], digests: set[str], contents: Contents
-) -> dict[str, Object]:
-    found = {digest: o for digest in digests if (o := contents.get(digest)) is not None}
+async def _read_contents(c: AsyncConnection, row: Row[Any], digests: set[str]) -> dict[str, Object]:
+    found: dict[str, Object] = {}
     column = tables.content.c.digest
-    for batch in batches(bytes.fromhex(d) for d in digests if d not in found):
+    for batch in batches(map(bytes.fromhex, digests)):
         query = select(tables.content).where(column.in_(batch))
         for digest, body, parent in await c.execute(query):
             try:
@@ -145,7 +155,7 @@ async def _read_contents(
 
 def _assemble(row: Row[Any], all_lines: list[Line], objects: dict[str, Object]) -> Snapshot:
     # Each content was held against its digest already.
-    if root_digest(line.digest for line in all_lines) != row.root:
+    if root_digest(bytes.fromhex(line.digest) for line in all_lines) != row.root:
         _damaged(row)
     try:
         mine = [at_oid(objects[line.digest], line.oid) for line in all_lines]

@@ -8,24 +8,47 @@ Snapshots that are in use are kept in memory by their row's id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from pgdrift.core.alerts.dead import Health
+from pgdrift.core.alerts.incident import Delivery, Incident, Notice
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark, Order
+from pgdrift.core.alerts.route import Address
 from pgdrift.core.book import Book, Step
-from pgdrift.core.incident import Delivery, Incident
-from pgdrift.core.model import Event, Snapshot, SyncPoint
+from pgdrift.core.model import Event, Finding, Reading, Snapshot, SyncPoint
+from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
 from pgdrift.errors import ConfigError
-from pgdrift.store import books, engine, migrate, outbox, prune, snapshots, tables, timeline
+from pgdrift.store import (
+    books,
+    dead,
+    declaring,
+    engine,
+    letters,
+    marking,
+    marks,
+    migrate,
+    outbox,
+    points,
+    prune,
+    snapshots,
+    tables,
+    timeline,
+)
 from pgdrift.store.failures import translated
-from pgdrift.store.pages import paginate
+from pgdrift.store.outbox import Lane
 
+# Of how many snapshots of other environments one is held against, to hold nothing twice.
+_LIKE = 3
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 P = ParamSpec("P")
@@ -61,8 +84,8 @@ class Store:
         self._reader = engine_
         self._writer = engine_.execution_options(writes=True)
         self._path = path
+        self._key = b""
         self._turn = asyncio.Lock()
-        self._contents: snapshots.Contents = snapshots.Contents()
         self._kept: dict[str, dict[int, Snapshot]] = {}
 
     @classmethod
@@ -79,10 +102,16 @@ class Store:
         try:
             async with store._writing() as c:
                 await c.run_sync(migrate.upgrade)
+                store._key = await books.key(c)
         except BaseException:
             await store.close()
             raise
         return store
+
+    @property
+    def key(self) -> bytes:
+        """What this store's readers seal secrets with."""
+        return self._key
 
     async def close(self) -> None:
         """Close all connections. What was kept is kept already."""
@@ -116,17 +145,23 @@ class Store:
         async with self._reading() as c:
             row = await books.row_of(c, environment)
             if row is None:
-                return Book(environment)
+                said = await marks.about(c, environment, None)
+                return Book(environment, key=self._key, marks=said)
             kept = await self._snapshots(c, row) if snapshots else {}
-            return await books.book_of(c, row, kept)
+            return replace(await books.book_of(c, row, kept), key=self._key)
 
     async def _snapshots(self, c: AsyncConnection, row: Row[Any]) -> dict[int, Snapshot]:
         known = self._kept.get(row.name, {})
         kept: dict[int, Snapshot] = {}
         for id_ in books.snapshot_ids(row):
-            kept[id_] = known.get(id_) or await snapshots.read(c, id_, self._contents)
+            kept[id_] = known.get(id_) or await snapshots.read(c, id_, self._like(kept))
         self._kept[row.name] = kept
         return kept
+
+    def _like(self, kept: Mapping[int, Snapshot]) -> list[Snapshot]:
+        """Return snapshots in use that another may be much like: of its own, or another's."""
+        others = (s for of in self._kept.values() for s in of.values())
+        return [*kept.values(), *islice(others, _LIKE)]
 
     def _remember(self, row: Row[Any], new: Mapping[int, Snapshot]) -> None:
         known = {**self._kept.get(row.name, {}), **new}
@@ -136,28 +171,79 @@ class Store:
     async def save(self, step: Step) -> None:
         """Keep one look, whole or not at all. Raises Stale when its book is out of date."""
         agreed = step.agreed.snapshot if step.agreed else None
-        pack = await _pack(step.at, step.snapshot, step.expected, agreed)
+        pack = await books.pack(step.at, step.snapshot, step.expected, agreed)
         async with self._writing() as c:
             row = await books.save(c, step, pack)
         self._remember(row, pack.kept)
 
     @_whole
-    async def declare(self, point: SyncPoint, snapshot: Snapshot) -> SyncPoint:
+    async def declare(
+        self,
+        point: SyncPoint,
+        snapshot: Snapshot,
+        settled: tuple[Finding, ...] = (),
+        *,
+        seen: Reading | None = None,
+    ) -> SyncPoint:
         """Keep a new sync point with this content as the expected one; return it with its id.
 
+        The snapshot is what there is at the point's time; `settled` is what was found until then.
+        `seen` is the reading that it is of, begun after the point's time: where no look has seen
+        the environment yet, that is its first.
         A look that is under way, in whatever process, is refused as stale when it ends.
         """
-        pack = await _pack(point.at, snapshot)
-        name = point.environment
-        event = Event(name, point.at, "synced", f"{point.actor}: {point.reason}")
+        pack = await books.pack(point.at, snapshot)
         async with self._writing() as c:
-            is_new = await books.row_of(c, name) is None
-            content = await pack.keep(c, name, snapshot)
-            id_ = await books.keep_sync_point(c, point, content)
-            values = {"expected_id": content, "sync_point_id": id_}
-            await books.keep_row(c, name, values, is_new=is_new)
-            await books.keep_events(c, (event,))
-        return replace(point, id=id_)
+            return await declaring.declare(c, point, pack, snapshot, settled, seen)
+
+    @_whole
+    async def declare_at(self, point: SyncPoint, applied: Applied) -> Declaration:
+        """Keep a new sync point of what there was when a migration was applied.
+
+        What was explained since stays expected. Raises ConfigError when that is no longer kept,
+        and when something was declared or undone since.
+        """
+        async with self._writing() as c:
+            return await declaring.declare_at(c, point, applied)
+
+    @_whole
+    async def undo(self, environment: str, sync_point_id: int, by: TakenBack) -> SyncPoint:
+        """Take back the latest sync point, which must be this one; return the one that holds then.
+
+        What is expected is as it was before it, moved on by what was explained since. Raises
+        ConfigError when there is no other to go back to, StoreError (stale) when it is not the
+        latest any more.
+        """
+        async with self._writing() as c:
+            return await declaring.undo(c, environment, sync_point_id, by)
+
+    @_whole
+    async def declarations(self, environment: str) -> tuple[Declaration, ...]:
+        """Return all sync points of an environment with what is known of them, the latest first."""
+        async with self._reading() as c:
+            return await points.declarations(c, environment)
+
+    @_whole
+    async def applied(self, environment: str) -> tuple[Applied, ...]:
+        """Return the migrations that looks saw applied, as far as is kept, the latest first."""
+        async with self._reading() as c:
+            return await points.applied(c, environment)
+
+    @_whole
+    async def seen_by(self, environment: str, at: datetime) -> tuple[datetime, Snapshot] | None:
+        """Return what an environment was like at a time, as last seen by then, and when that was.
+
+        None when nothing so old is kept. What is older than is kept may have been forgotten.
+        """
+        async with self._reading() as c:
+            found = await points.seen_by(c, environment, at)
+            return found and (found[1], await snapshots.read(c, found[0]))
+
+    @_whole
+    async def first_seen(self, environment: str) -> datetime | None:
+        """Return the time of the earliest that is kept of what an environment was seen as."""
+        async with self._reading() as c:
+            return await points.first_seen(c, environment)
 
     @_whole
     async def declared(self, sync_point_id: int) -> Snapshot:
@@ -167,7 +253,7 @@ class Store:
             found = await c.execute(select(t.c.snapshot_id).where(t.c.id == sync_point_id))
             if (id_ := found.scalar_one_or_none()) is None:
                 raise ConfigError(f"there is no sync point {sync_point_id}", reason="usage")
-            return await snapshots.read(c, id_, self._contents)
+            return await snapshots.read(c, id_)
 
     @_whole
     async def sync_points(self, environment: str) -> tuple[SyncPoint, ...]:
@@ -182,10 +268,32 @@ class Store:
             return await timeline.environments(c)
 
     @_whole
-    async def timeline(self, environment: str, limit: int = 100) -> tuple[Event, ...]:
-        """Return the latest events of an environment, the newest first."""
+    async def timeline(
+        self,
+        environment: str,
+        limit: int = 100,
+        *,
+        since: datetime | None = None,
+        about: frozenset[str] | None = None,
+    ) -> tuple[Event, ...]:
+        """Return the latest events of an environment, the newest first, none before `since`.
+
+        `about` are keys of objects: only events that tell of one of them, or of a part of it.
+        """
         async with self._reading() as c:
-            return await timeline.timeline(c, environment, limit)
+            return await timeline.timeline(c, environment, limit, since, about)
+
+    @_whole
+    async def subjects(self, environment: str) -> frozenset[str]:
+        """Return the keys of all objects that events are about, also of those that are gone."""
+        async with self._reading() as c:
+            return await timeline.subjects(c, environment)
+
+    @_whole
+    async def known_since(self, environment: str) -> datetime | None:
+        """Return when the oldest event was that is kept, UTC; None where there is none."""
+        async with self._reading() as c:
+            return await timeline.known_since(c, environment)
 
     @_whole
     async def incidents(
@@ -196,13 +304,78 @@ class Store:
             return await timeline.incidents(c, environment, limit, open_only=open_only)
 
     @_whole
-    async def due(self, now: datetime, *, limit: int = 100) -> tuple[Delivery, ...]:
-        """Return what may be told now: of each channel and incident the oldest.
+    async def mark(self, order: Order, now: datetime) -> Mark:
+        """Keep what somebody said of an incident or of findings; return it with its number.
 
-        Of each channel so many at most, those that failed least first, then the oldest.
+        Raises ConfigError when it cannot be meant, when there is no such incident, finding or
+        mark, and when that has ended.
+        """
+        async with self._writing() as c:
+            return await marking.mark(c, order, now)
+
+    @_whole
+    async def marks(
+        self, environment: str | None = None, *, holding_at: datetime | None = None
+    ) -> tuple[Mark, ...]:
+        """Return what people said, the latest first: of one environment, or of all for None.
+
+        `holding_at` asks for what holds at that time alone.
         """
         async with self._reading() as c:
-            return await outbox.due(c, now, limit)
+            return await marks.kept(c, environment, holding_at)
+
+    @_whole
+    async def marks_moved(self) -> str:
+        """Return a text that is another one as soon as anybody says or ends something."""
+        async with self._reading() as c:
+            return await marks.moved(c)
+
+    @_whole
+    async def post(self, incident: Incident, notice: Notice, to: Sequence[Address]) -> None:
+        """Keep an incident that no look found (a drill, a dead channel), and what to tell of it."""
+        async with self._writing() as c:
+            await books.keep_incident(c, incident)
+            await outbox.add(c, ((notice, tuple(to)),))
+
+    @_whole
+    async def fate(self, notice: Notice) -> Mapping[str, tuple[str, str]]:
+        """Return what became of a notice: by channel its stage, and why its last try failed."""
+        async with self._reading() as c:
+            return await outbox.fate(c, notice.id)
+
+    @_whole
+    async def health(self) -> tuple[Health, ...]:
+        """Return how the deliveries of every channel went."""
+        async with self._reading() as c:
+            return await dead.health(c)
+
+    @_whole
+    async def cover(self, channel: str, *, is_dead: bool) -> int:
+        """Let others be told what a channel was to be told; return how many deliveries that adds.
+
+        All that waits, where it is dead; else what goes on in threads that others began to hear.
+        """
+        async with self._writing() as c:
+            return await dead.cover(c, channel, is_dead=is_dead)
+
+    @_whole
+    async def withdraw(self, incident: Incident) -> None:
+        """Forget what of an incident still waits to be told, and is not being told just now."""
+        async with self._writing() as c:
+            await outbox.withdraw(c, incident.id)
+
+    @_whole
+    async def due(
+        self, now: datetime, *, lane: Lane = outbox.ALL, limit: int = 100
+    ) -> tuple[Delivery, ...]:
+        """Return what may be told now in a lane: of each channel and thread the oldest.
+
+        What may be told together with it comes as one delivery.
+
+        So many at most; those that failed least first, then the oldest.
+        """
+        async with self._reading() as c:
+            return await outbox.due(c, now, limit, lane)
 
     @_whole
     async def next_due(self, now: datetime) -> datetime | None:
@@ -217,13 +390,13 @@ class Store:
         Raises StoreError (stale) when another process has taken it.
         """
         async with self._writing() as c:
-            return await outbox.begin(c, delivery.id, now)
+            return await outbox.begin(c, delivery, now)
 
     @_whole
     async def done(self, delivery: Delivery, now: datetime, ref: Mapping[str, str]) -> None:
         """Mark that a try arrived; the latest `ref` of an incident is its thread."""
         async with self._writing() as c:
-            await outbox.done(c, delivery.id, now, ref)
+            await outbox.done(c, delivery, now, ref)
 
     @_whole
     async def failed(
@@ -243,13 +416,38 @@ class Store:
             await outbox.postpone(c, channel, until)
 
     @_whole
-    async def recover(self) -> int:
-        """Take back what a crashed daemon was telling, as uncertain; return how many those are.
+    async def recover(self, lane: Lane = outbox.ALL) -> int:
+        """Take back what was being told in a lane, as uncertain; return how many those are.
 
-        For the daemon at its start alone: another process may be in the middle of telling.
+        For the one who tells there alone, when it is telling nothing: at its start, or when it
+        could not keep what became of a try.
         """
         async with self._writing() as c:
-            return await outbox.recover(c)
+            return await outbox.recover(c, lane)
+
+    @_whole
+    async def standing(self, channel: str) -> tuple[Delivery, ...]:
+        """Return what a channel was told last of each open incident, where no more is on its way.
+
+        What it was told as resolved is left out.
+        """
+        async with self._reading() as c:
+            return await outbox.standing(c, channel)
+
+    @_whole
+    async def trays(self) -> tuple[Tray, ...]:
+        """Return how the deliveries of every channel stand, and which were given up."""
+        async with self._reading() as c:
+            return await letters.trays(c)
+
+    @_whole
+    async def revive(self, since: datetime) -> int:
+        """Let what was given up and decided since then be tried again; return how many those are.
+
+        What a later delivery of its thread overtook stays given up.
+        """
+        async with self._writing() as c:
+            return await letters.revive(c, since)
 
     @_whole
     async def waiting(self) -> int:
@@ -262,10 +460,3 @@ class Store:
         """Forget a bounded share of what is older; return how many rows, 0 when all is done."""
         async with self._writing() as c:
             return await prune.prune(c, now - min(keep, now - _BEGINNING))
-
-
-async def _pack(at: datetime, *given: Snapshot | None) -> books.Pack:
-    distinct = {id(s): s for s in given if s is not None}
-    # Off the event loop: a large schema takes a second to lay out.
-    made = {name: await asyncio.to_thread(paginate, s) for name, s in distinct.items()}
-    return books.Pack(made, at)

@@ -51,6 +51,14 @@ metadata = MetaData(
     }
 )
 
+# One row: what this store's readers seal secrets with.
+seal = Table(
+    "seal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+
 # One row per distinct content of an object, over all environments, snapshots and times.
 content = Table(
     "content",
@@ -85,6 +93,8 @@ snapshot = Table(
     Column("unread", Text, nullable=False),
     # Dependencies with an end that is no object of the snapshot; the others are in the pages.
     Column("loose", Text, nullable=False),
+    # Whether the environment was seen like this, rather than expected or agreed to be.
+    Column("seen", Boolean, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # an id that was used once never names another snapshot
 )
 
@@ -105,7 +115,32 @@ sync_point = Table(
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("snapshot_id", ForeignKey("snapshot.id"), nullable=False, index=True),
+    Column("how", Text, nullable=False, server_default="declared"),
+    Column("migration", Text, nullable=False, server_default=""),
+    Column("settled", Text, nullable=False, server_default="[]"),
+    # What was expected just before: what is expected again when this one is undone.
+    Column("before_id", ForeignKey("snapshot.id"), index=True),
+    # What was expected from then on, where that is not what was declared.
+    Column("expected_id", ForeignKey("snapshot.id"), index=True),
+    Column("undone_at", Instant),
+    Column("undone_by", Text, nullable=False, server_default=""),
+    Column("undone_reason", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
+)
+
+# Which look saw a migration newly applied, what there was then, and what was expected.
+applied = Table(
+    "applied",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("tool", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("snapshot_id", ForeignKey("snapshot.id"), nullable=False, index=True),
+    Column("expected_id", ForeignKey("snapshot.id"), nullable=False, index=True),
+    Index(None, "environment", "id"),
 )
 
 environment = Table(
@@ -169,7 +204,36 @@ delivery = Table(
     Column("ended_at", Instant),
     Column("reason", Text, nullable=False),
     Column("ref", Text),
+    # Which thread of the incident; what it may be told with; what it was begun with.
+    Column("group", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("batch", Text, index=True),
+    Column("not_before", Instant),
+    Column("mention", Text, nullable=False),
+    Column("fallback", Text, nullable=False),
+    # The channel in whose place this one is told, because it was dead.
+    Column("stands_for", Text),
     Index(None, "channel", "incident_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+# What people said of incidents and findings. `incident_id` refers to no row: an incident may be
+# forgotten before what was said of it.
+mark = Table(
+    "mark",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("verb", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant),
+    Column("environment", Text, nullable=False),
+    Column("incident_id", Text),
+    Column("findings", Text, nullable=False),
+    Column("matcher", Text, nullable=False),
+    Column("ended_at", Instant, index=True),
+    Column("ended_by", Text, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -182,5 +246,7 @@ event = Table(
     Column("verb", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("subject", Text, nullable=False),
+    # What more is known of a change: why, who, what it belongs to and what came with it.
+    Column("detail", Text),
     Index(None, "environment", "id"),
 )
