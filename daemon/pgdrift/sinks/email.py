@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Self
 import aiosmtplib
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
-from pgdrift.core.incident import Delivery
-from pgdrift.core.render import one_line
+from pgdrift.core.alerts.incident import Delivery
+from pgdrift.core.shown.render import one_line
 from pgdrift.errors import SinkError
 from pgdrift.log import get_logger
 from pgdrift.sinks import mail
@@ -47,7 +47,7 @@ class EmailChannel(BaseModel):
     """Which server to hand mails to, and to whom they go.
 
     `starttls`: `auto` encrypts when the server offers it, and insists when a password is sent;
-    `tls` speaks TLS from the first byte (port 465); `none` never encrypts.
+    `require` always insists; `tls` speaks TLS from the first byte (port 465); `none` never does.
     """
 
     model_config = SETTINGS | {"populate_by_name": True}
@@ -57,7 +57,9 @@ class EmailChannel(BaseModel):
     port: int | None = Field(
         None, ge=1, le=65535, description="else 465 with tls, 587 with a login, 25"
     )
-    starttls: Literal["auto", "tls", "none"] = Field("auto", description="how to encrypt")
+    starttls: Literal["auto", "require", "tls", "none"] = Field(
+        "auto", description="how to encrypt"
+    )
     username: str | None = Field(None, description="for a login")
     password: SecretStr | None = Field(None, description="for a login")
     password_file: Path | None = Field(None, description="file with it, read at each mail")
@@ -100,12 +102,14 @@ async def _connection(channel: EmailChannel) -> dict[str, Any]:
     password = None
     if channel.username is not None:
         password = await read_secret("password", channel.password, channel.password_file)
-    demanded = True if channel.username is not None else None
+    # None: where the server offers it.
+    offered = True if channel.username is not None else None
+    starts = {"auto": offered, "require": True, "tls": False, "none": False}
     return {
         "hostname": channel.host,
         "port": channel.server_port,
         "use_tls": channel.starttls == "tls",
-        "start_tls": demanded if channel.starttls == "auto" else False,
+        "start_tls": starts[channel.starttls],
         "username": channel.username,
         "password": password,
         "timeout": _TIMEOUT,
@@ -153,8 +157,8 @@ def _unsupported(server: str, what: str) -> SinkError:
     return SinkError(
         f"{server} cannot take the mail this way: {what}",
         reason="refused",
-        hint="with a login encryption is demanded; starttls: tls is for port 465, starttls: none "
-        "sends the password in clear",
+        hint="with a login or starttls: require encryption is demanded; starttls: tls is for port"
+        " 465, starttls: none sends all in clear",
         retry=False,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pgdrift.core.render import one_line, printable
+from pgdrift.core.shown.render import one_line, printable
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _BACKTICK = str.maketrans({"`": "\N{MODIFIER LETTER GRAVE ACCENT}"})

@@ -2,15 +2,14 @@
 
 What was begun is durable before anything is sent, and its end after: a crash in between leaves a
 delivery "uncertain", which its channel tells as a repetition and never as new. Knows no channel
-and no store; both come as arguments.
+and no store; both come as arguments. When a round is due is `post`'s.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pgdrift.core.incident import Delivery
+from pgdrift.core.alerts.incident import Delivery
 from pgdrift.errors import SinkError
 from pgdrift.log import get_logger
 from pgdrift.retry import backoff_seconds
@@ -75,46 +74,41 @@ def next_attempt(
 
 
 async def deliver_due(
-    outbox: Outbox, send: Send, *, now: Clock, jitter: Callable[[], float]
-) -> tuple[Told, ...]:
-    """Tell everything that is due, and return what became of each try.
+    outbox: Outbox,
+    send: Send,
+    *,
+    now: Clock,
+    jitter: Callable[[], float],
+    rest: Callable[[], Awaitable[bool]] | None = None,
+) -> AsyncIterator[Told]:
+    """Tell everything that is due of one channel, and give what became of each try.
 
-    Channels go side by side, so that a slow one holds up no other; within a channel, and so
-    within an incident, the order is the store's. A bug in the sending ends that one delivery;
-    what the store raises is raised.
+    The order is the store's; a later delivery of an incident waits while an earlier one does.
+    `rest` is awaited before each delivery, and False ends the round. A bug in the sending ends
+    that one delivery; what the store raises is raised.
     """
-    queues: dict[str, list[Delivery]] = {}
+    threads: dict[tuple[str, str], Mapping[str, str]] = {}
+    waiting: set[tuple[str, str]] = set()
     for delivery in await outbox.due(now()):
-        queues.setdefault(delivery.channel, []).append(delivery)
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(_channel(queue, outbox, send, now, jitter), name=f"tell {name}")
-            for name, queue in queues.items()
-        ]
-    return tuple(told for task in running for told in task.result())
-
-
-async def _channel(
-    queue: Sequence[Delivery], outbox: Outbox, send: Send, now: Clock, jitter: Callable[[], float]
-) -> list[Told]:
-    told: list[Told] = []
-    threads: dict[str, Mapping[str, str]] = {}
-    waiting: set[str] = set()
-    for delivery in queue:
-        incident = delivery.notice.incident.id
-        if incident in waiting:
+        mine = _threads(delivery)
+        if not waiting.isdisjoint(mine):
             continue
+        if rest is not None and not await rest():
+            break
         # What an earlier delivery of this very round opened, a later one continues.
-        thread = delivery.thread or threads.get(incident)
+        thread = delivery.thread or threads.get(mine[0])
         result = await _tell(replace(delivery, thread=thread), outbox, send, now, jitter, threads)
-        told.append(result)
+        yield result
         if result.outcome in _CHANNEL_WIDE:
             if result.next_attempt_at is not None:
                 await outbox.postpone(delivery.channel, result.next_attempt_at)
             break
         if result.next_attempt_at is not None:
-            waiting.add(incident)
-    return told
+            waiting.update(mine)
+
+
+def _threads(delivery: Delivery) -> tuple[tuple[str, str], ...]:
+    return delivery.threads or ((delivery.notice.incident.id, delivery.group),)
 
 
 async def _tell(
@@ -123,11 +117,14 @@ async def _tell(
     send: Send,
     now: Clock,
     jitter: Callable[[], float],
-    threads: dict[str, Mapping[str, str]],
+    threads: dict[tuple[str, str], Mapping[str, str]],
 ) -> Told:
     await outbox.begin(delivery, now())
     try:
         ref = await send(delivery)
+        if delivery.parts:
+            # It is the thread of several: none of them may edit it as its own.
+            ref = {**ref, "digest": delivery.id}
     except SinkError as error:
         return await _failed(delivery, error, outbox, now(), jitter())
     except Exception as error:
@@ -136,7 +133,7 @@ async def _tell(
         return await _failed(delivery, _bug(error), outbox, now(), jitter())
     at = now()
     await outbox.done(delivery, at, ref)
-    threads[delivery.notice.incident.id] = ref
+    threads |= dict.fromkeys(_threads(delivery), ref)
     log.info("notification.delivered", channel=delivery.channel, delivery=delivery.id)
     return Told(delivery, "delivered", at)
 
@@ -155,7 +152,7 @@ async def _failed(
     delivery: Delivery, error: SinkError, outbox: Outbox, at: datetime, jitter: float
 ) -> Told:
     attempts = delivery.attempts + 1
-    again = next_attempt(attempts, error, at, since=delivery.notice.at, jitter=jitter)
+    again = next_attempt(attempts, error, at, since=delivery.since, jitter=jitter)
     uncertain = delivery.uncertain or error.in_doubt
     await outbox.failed(replace(delivery, uncertain=uncertain), at, error.reason, again)
     log.warning(

@@ -30,13 +30,17 @@ _PASSING = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 )
 _HINTS = {
-    "channel_not_found": "write the channel as #name or by its id, and if it is private invite the "
-    "app with /invite",
+    "channel_not_found": "write the channel as #name or by its id, which survives a renaming; if "
+    "it is private invite the app with /invite",
     "not_in_channel": "invite the app to the channel: /invite @pgdrift",
     "is_archived": "the channel is archived: choose another one",
-    "missing_scope": "give the Slack app the scope chat:write and install it again",
+    "missing_scope": "give the Slack app the scope that it needs (docs/alerts.md) and install it "
+    "again",
     "token_revoked": "install the Slack app again and put its new bot token in place",
     "invalid_auth": "check the token: it is the app's bot token and begins with xoxb-",
+    "token_expired": "put the app's new token in place; one in a file is read at each message",
+    "not_allowed_token_type": "app_token is the app-level token, xapp-…, with connections:write; "
+    "token is the bot token, xoxb-…",
     "restricted_action": "a workspace setting forbids the app to post there",
 }
 

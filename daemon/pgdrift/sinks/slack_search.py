@@ -4,7 +4,7 @@ A delivery's id travels in the metadata of its message, which every copy of it w
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from pgdrift.core.incident import Delivery
+from pgdrift.core.alerts.incident import Delivery
 from pgdrift.sinks.slack_errors import answer_of
 
 EVENT = "pgdrift"
@@ -44,6 +44,25 @@ class Search:
 
     found: Mapping[str, str] | None = None
     blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel as it is called today."""
+
+    id: str
+    name: str
+
+
+async def renamed(client: AsyncWebClient, place: str) -> Place | None:
+    """Return the channel that had this name before, of those that the app is a member of."""
+    if _ID.fullmatch(place):
+        return None
+    name = place.removeprefix("#")
+    async for channel in _joined(client):
+        if name in (channel.get("previous_names") or ()):
+            return Place(str(channel["id"]), str(channel["name"]))
+    return None
 
 
 async def message(client: AsyncWebClient, place: str, delivery: Delivery) -> Search:
@@ -90,16 +109,21 @@ async def _channel_id(client: AsyncWebClient, place: str) -> str | None:
     if _ID.fullmatch(place):
         return place
     name = place.removeprefix("#")
+    async for channel in _joined(client):
+        if name in (channel["name"], *(channel.get("previous_names") or ())):
+            return str(channel["id"])
+    return None
+
+
+async def _joined(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
     for types in ("public_channel", "private_channel"):
         cursor = ""
         for _ in range(_PAGES):
             page = await _channels(client, types, cursor)
             for channel in page.get("channels", []):
-                if channel["name"] == name:
-                    return str(channel["id"])
+                yield channel
             if not (cursor := _next(page)):
                 break
-    return None
 
 
 async def _channels(client: AsyncWebClient, types: str, cursor: str) -> dict[str, Any]:

@@ -7,30 +7,24 @@ incident, and one that may have arrived before says so.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from pgdrift.core.incident import Delivery
-from pgdrift.core.render import one_line
+from pgdrift.core.alerts.incident import Delivery
+from pgdrift.core.shown.render import one_line
 from pgdrift.errors import SinkError
 from pgdrift.sinks import blocks as layout
 from pgdrift.sinks.faults import NETWORK, rate_limited, unreachable
-from pgdrift.sinks.hosts import check_url
 from pgdrift.sinks.mrkdwn import escape
-from pgdrift.sinks.secret import SETTINGS, check_one_source, read_secret
+from pgdrift.sinks.posting import SecretUrl, read_url
+from pgdrift.sinks.secret import SETTINGS, check_one_source
 from pgdrift.sinks.thread import own
 
 _TIMEOUT = 15.0  # seconds
 _GONE = frozenset({"no_service", "no_service_id", "no_team", "invalid_token", "action_prohibited"})
-
-
-def _http_url(url: SecretStr | None) -> SecretStr | None:
-    if url is not None:
-        check_url(url.get_secret_value())
-    return url
 
 
 class SlackWebhookChannel(BaseModel):
@@ -39,9 +33,7 @@ class SlackWebhookChannel(BaseModel):
     model_config = SETTINGS
 
     type: Literal["slack_webhook"]
-    url: Annotated[SecretStr | None, AfterValidator(_http_url)] = Field(
-        None, description="the webhook's whole address"
-    )
+    url: SecretUrl = Field(None, description="the webhook's whole address")
     url_file: Path | None = Field(None, description="file with it, read at each message")
 
     @model_validator(mode="after")
@@ -57,22 +49,13 @@ async def send(
 
     Raises SinkError.
     """
-    url = await read_secret("url", channel.url, channel.url_file)
-    try:
-        check_url(url)
-    except ValueError as error:
-        raise SinkError(
-            f"url_file {channel.url_file} holds no address: it {error}",
-            reason="invalid",
-            hint="it must hold the webhook's whole address, https://…",
-            retry=True,
-        ) from None
+    url = await read_url(channel.url, channel.url_file)
     await _post(url, _body(own(delivery, "incident"), link))
     return {"incident": delivery.notice.incident.id}
 
 
 def _body(delivery: Delivery, link: str | None) -> dict[str, object]:
-    first, repeated = delivery.thread is None, delivery.uncertain
+    first, repeated = delivery.thread is None or bool(delivery.parts), delivery.uncertain
     line, blocks = (
         (layout.headline, layout.standing) if first else (layout.reply_line, layout.alone)
     )

@@ -1,0 +1,138 @@
+"""What a person can do with an incident in Slack: its buttons, and the modal to choose findings.
+
+Writes them and knows their names; what happens when one is pressed is decided elsewhere.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pgdrift.core.alerts.facts import fact
+from pgdrift.core.alerts.incident import Incident, State
+from pgdrift.core.alerts.marks import Mark, Verb
+from pgdrift.core.model import Finding
+from pgdrift.core.shown import render
+from pgdrift.sinks.kit import Block, actions, button, context, date, mrkdwn, plain_text, section
+from pgdrift.sinks.mrkdwn import code_span, escape
+
+ACK, ACCEPT = "ack", "accept"
+SILENCES = {"silence_4h": timedelta(hours=4), "silence_24h": timedelta(hours=24)}
+FOR = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "ever": None}
+"""For how long findings can be accepted, by the value of the choice."""
+
+CHOSEN, REASON, UNTIL = "findings", "reason", "until"
+"""The fields of the modal, by their action_id."""
+
+MARK, BUTTONS = "mark", "buttons"
+"""The block_id of the line that says who has said what, and of the row of buttons."""
+
+_MOST_CHOICES = 100
+_MOST_REASON = 500
+_WORDS = {"1d": "1 day", "7d": "7 days", "30d": "30 days", "ever": "until it changes again"}
+_DONE = {Verb.ACK: "👀 acknowledged", Verb.SILENCE: "🔕 silenced", Verb.ACCEPT: "☑️ accepted"}
+
+
+def buttons(incident: Incident, channel: str, marks: Sequence[Mark] = ()) -> list[Block]:
+    """Return what can be done with an incident, none when it is over.
+
+    `channel` is the name of the channel in the configuration, whose `actors` may press them;
+    what `marks` say already need not be said again.
+    """
+    if incident.state is State.RESOLVED:
+        return []
+    about = json.dumps({"incident": incident.id, "channel": channel}, separators=(",", ":"))
+    taken = any(m.verb is Verb.ACK for m in marks)
+    row = [] if taken else [button(ACK, "Acknowledge", about, style="primary")]
+    row += [
+        button(name, f"Silence {wait.total_seconds() / 3600:.0f} h", about)
+        for name, wait in SILENCES.items()
+    ]
+    if incident.findings:
+        row.append(button(ACCEPT, "Accept…", about))
+    return [actions(BUTTONS, row)]
+
+
+def mark_words(mark: Mark) -> str:
+    """Return who said what until when and why, as mrkdwn."""
+    until = f" until {date(mark.until)}" if mark.until else ""
+    what = ""
+    if mark.verb is Verb.ACCEPT:
+        keys = sorted({f.key for f in mark.findings})
+        what = ": " + ", ".join(code_span(k, 100) for k in keys[:3])
+        what += f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    said = f"{_DONE.get(mark.verb, mark.verb.value)} by {escape(render.one_line(mark.actor), 100)}"
+    return f"{said}{until}{what} · {escape(render.one_line(mark.reason), 300)}"
+
+
+def mark_line(marks: Sequence[Mark]) -> list[Block]:
+    """Return the line that stands in an incident's message while marks hold, the latest last."""
+    if not marks:
+        return []
+    return [context(mrkdwn("\n".join(mark_words(m) for m in marks[-3:])), MARK)]
+
+
+def with_mark(blocks: Sequence[Block], mark: Mark) -> list[Block]:
+    """Return a message's blocks with the line of a new mark, above its buttons."""
+    kept = [_without(mark, b) for b in blocks if b.get("block_id") != MARK]
+    at = next((i for i, b in enumerate(kept) if b.get("block_id") == BUTTONS), len(kept))
+    return [*kept[:at], *mark_line([mark]), *kept[at:]]
+
+
+def _without(mark: Mark, block: Block) -> Block:
+    """Return a block without the button that a mark makes pointless."""
+    if block.get("block_id") != BUTTONS or mark.verb is not Verb.ACK:
+        return block
+    return block | {"elements": [e for e in block["elements"] if e.get("action_id") != ACK]}
+
+
+def accept_modal(incident: Incident, metadata: str) -> Block:
+    """Return the modal in which somebody chooses what is right, for how long, and says why.
+
+    `metadata` comes back with the answer.
+    """
+    ordered = sorted(incident.findings, key=lambda f: -f.severity.rank)
+    options = [_option(f) for f in ordered[:_MOST_CHOICES]]
+    element: Block = {"type": "multi_static_select", "action_id": CHOSEN, "options": options}
+    if len(options) == 1:
+        element["initial_options"] = options
+    more = len(ordered) - len(options)
+    what = f"What is accepted is no drift of {code_span(incident.environment, 100)} any more, "
+    what += "until the object changes again."
+    what += f" Here are the {len(options)} gravest of {len(ordered)} findings." if more else ""
+    return {
+        "type": "modal",
+        "callback_id": ACCEPT,
+        "private_metadata": metadata,
+        "title": plain_text("Accept findings", 24),
+        "submit": plain_text("Accept", 24),
+        "close": plain_text("Cancel", 24),
+        "blocks": [
+            section(what),
+            _input(CHOSEN, "Which findings are right?", element),
+            _input(REASON, "Why?", _reason()),
+            _input(UNTIL, "For how long?", _until()),
+        ],
+    }
+
+
+def _option(finding: Finding) -> Block:
+    # The value is what the finding is, not where it stands: it may move while the modal is open.
+    return {"text": plain_text(render.label(finding.change), 75), "value": fact(finding)}
+
+
+def _reason() -> Block:
+    return {"type": "plain_text_input", "action_id": REASON, "max_length": _MOST_REASON}
+
+
+def _until() -> Block:
+    options = [{"text": plain_text(_WORDS[value], 75), "value": value} for value in FOR]
+    return {
+        "type": "static_select",
+        "action_id": UNTIL,
+        "options": options,
+        "initial_option": options[-1],
+    }
+
+
+def _input(name: str, label: str, element: Block) -> Block:
+    return {"type": "input", "block_id": name, "label": plain_text(label, 150), "element": element}

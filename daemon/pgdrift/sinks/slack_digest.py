@@ -1,0 +1,51 @@
+"""Several incidents that are told as one message: their notices in, a headline and blocks out."""
+
+from collections.abc import Sequence
+
+from pgdrift.core.alerts.incident import Notice, Reason
+from pgdrift.core.shown import render
+from pgdrift.sinks.kit import Block, context, date, header, mrkdwn, section, size
+from pgdrift.sinks.mrkdwn import code_span, escape
+from pgdrift.sinks.slack_words import environment_url, mark
+
+_MOST_LINES = 40
+_MOST_UNITS = 9000
+
+
+def headline(parts: Sequence[Notice]) -> str:
+    """Return the digest on one line, unescaped: how many incidents where, and the worst of them."""
+    ordered = _ordered(parts)
+    places = {n.incident.environment for n in parts}
+    where = f"{len(places)} environments" if len(places) > 1 else render.one_line(places.pop())
+    over = sum(n.reason is Reason.RESOLVED for n in parts)
+    resolved = f", {over} of them resolved" if over else ""
+    worst = render.headline(ordered[0])
+    return f"{mark(ordered[0])} {len(parts)} incidents in {where}{resolved}, first: {worst}"
+
+
+def blocks(parts: Sequence[Notice], line: str, above: list[Block], link: str | None) -> list[Block]:
+    """Return the digest: one line for each incident, the gravest first; the rest is counted."""
+    ordered = _ordered(parts)
+    shown: list[Block] = []
+    room = _MOST_UNITS - size(above)
+    for notice in ordered[:_MOST_LINES]:
+        block = section(_line(notice, link))
+        if (room := room - size([block])) < 0:
+            break
+        shown.append(block)
+    more = len(ordered) - len(shown)
+    rest = [context(mrkdwn(f"and {more} more"))] if more else []
+    return [header(line), *above, *shown, *rest]
+
+
+def _ordered(parts: Sequence[Notice]) -> list[Notice]:
+    return sorted(parts, key=lambda n: (n.reason is Reason.RESOLVED, -n.incident.severity.rank))
+
+
+def _line(notice: Notice, link: str | None) -> str:
+    incident = notice.incident
+    words = escape(render.headline(notice), 400)
+    small = [f"since {date(incident.opened_at)}", code_span(incident.id)]
+    if link:
+        small.append(f"<{escape(environment_url(link, incident.environment))}|open in pgdrift>")
+    return f"{mark(notice)} {words}\n{' · '.join(small)}"
