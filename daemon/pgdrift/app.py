@@ -7,35 +7,46 @@ parts that act (watch, outbox) get the functions they act through.
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
-from pgdrift import __version__, log
-from pgdrift.core import snapshot_file
+from pgdrift import __version__, log, rules
+from pgdrift.core.alerts.incident import Delivery, Incident
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark, Order, holding
 from pgdrift.core.book import Book, Step
-from pgdrift.core.incident import Delivery, Incident
-from pgdrift.core.judge import Ignore, Policy
-from pgdrift.core.kinds import classes
+from pgdrift.core.ignore import RuleStanding
+from pgdrift.core.kinds import classes, of_database
 from pgdrift.core.look import Upstream, Watched, remembered
-from pgdrift.core.model import Origin, Standing
-from pgdrift.core.normalise import Options
-from pgdrift.core.route import Route
-from pgdrift.errors import ConfigError, SinkError, StoreError
+from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
+from pgdrift.errors import ConfigError, SinkError, SourceError, StoreError
+from pgdrift.log import redact
 from pgdrift.metrics import Metrics
-from pgdrift.settings import Settings, is_snapshot_file, load
-from pgdrift.sinks import deliver
-from pgdrift.sinks.outbox import Outbox, Told, deliver_due
-from pgdrift.sources.notifications import wakeups
+from pgdrift.settings import Settings, load
+from pgdrift.sinks import deliver, missing, pace
+from pgdrift.sinks.alive import Alive
+from pgdrift.sinks.deputies import Deputies, StandIns
+from pgdrift.sinks.outbox import GIVE_UP, Outbox, Told
+from pgdrift.sinks.pace import UNPACED, Pace
+from pgdrift.sinks.post import Counter, Post
+from pgdrift.sinks.slack_answers import Desk
+from pgdrift.sinks.slack_marks import Shown
+from pgdrift.sinks.slack_socket import desks, listen
+from pgdrift.sources.files import FileSource
+from pgdrift.sources.notifications import Ear, Listener
 from pgdrift.sources.reading import Source
-from pgdrift.store import Store, open_store
+from pgdrift.sources.scratch import Scratch
+from pgdrift.sources.settle import Settlement
+from pgdrift.store import Lane, Store, open_store
 from pgdrift.watch import Ports, Timing, Watch, first_of
 from pgdrift.web import make_app
 from pgdrift.web import serve as serve_web
@@ -45,8 +56,11 @@ logger = log.get_logger("app")
 # What a look or a delivery that runs may still take when the process is asked to end.
 STOP_SECONDS = 10.0
 _PRUNE_SECONDS = 3600.0
-# The outbox is looked through at least this often, should a wake-up be lost.
-_OUTBOX_SECONDS = 5.0
+# How long what somebody says on the command line waits for the daemon to hear it.
+_HEED_SECONDS = 2.0
+_LETTERS_SECONDS = 15.0
+# So far back an upstream's timeline is asked who changed what others are behind in.
+_LINES = 500
 
 
 async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> None:
@@ -65,48 +79,75 @@ async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> No
 def watched(settings: Settings, name: str) -> Watched:
     """Return an environment as its looks need it."""
     environment = settings.environments[name]
-    rules = tuple(Ignore(r.object, r.reason, r.until) for r in settings.compare.ignore)
     return Watched(
         name=name,
         follows=environment.follows,
-        policy=Policy(environment.protected, settings.promotion_lag(name), rules, classes()),
-        options=Options(column_order=settings.compare.column_order),
+        policy=rules.policy(settings, name, classes()),
+        options=rules.options(settings.compare),
+        names=rules.names(settings, name),
+        names_upstream=rules.names(settings, environment.follows),
+        own_kinds=own_kinds(cluster=environment.cluster),
+        sync_rules=rules.sync_rules(settings, name),
         explained_by=settings.explained_by(name),
-        routes=tuple(
-            Route(r.to, r.environment, r.severity, r.repeat) for r in settings.alerts.routes
-        ),
+        migration_wait=settings.migration_wait(name),
+        reads_ledger=environment.ledger != "none",
+        routes=rules.routes(settings),
+        owners=rules.owners(settings),
+        patience=rules.patience(settings, name),
+        reopen=settings.alerts.reopen,
     )
 
 
-def source(settings: Settings, name: str) -> Source:
-    """Return where an environment is read."""
+def own_kinds(*, cluster: bool) -> frozenset[str]:
+    """Return the kinds that are compared with the own past alone, unless all is asked for."""
+    return frozenset() if cluster else of_database()
+
+
+def scratch_of(settings: Settings) -> Scratch:
+    """Return the scratch server as it is configured; nothing is started yet."""
+    of = settings.scratch
+    return Scratch(of.read_dsn if of.named else None, embedded=of.embedded == "auto")
+
+
+def source(
+    settings: Settings, name: str, scratch: Scratch, *, cluster: bool = False
+) -> Source | FileSource:
+    """Return where an environment is read: a server, or a file that stands for one.
+
+    `cluster` asks for what belongs to the whole cluster even where the settings do not.
+    """
     environment = settings.environments[name]
+    if environment.snapshot is not None:
+        return FileSource(str(environment.snapshot), scratch)
     seconds = settings.timeout(name).total_seconds()
     return Source(
         environment.read_dsn,
         ledger=environment.ledger,
+        statements=environment.statements,
         histories=environment.histories,
         statement_timeout=seconds,
+        cluster=cluster or environment.cluster,
     )
 
 
-def upstream_of(name: str, book: Book) -> Upstream:
-    """Return an environment as those that follow it see it."""
+def upstream_of(name: str, book: Book, events: tuple[Event, ...] = ()) -> Upstream:
+    """Return an environment as those that follow it see it, with the latest of its timeline."""
     reason = ""
     if book.failures:
         reason = f"{name} cannot be looked at: {book.reason}"
     elif book.snapshot is None:
         reason = f"{name} was not looked at yet"
-    return Upstream(name, book.snapshot, book.histories, reason, book.seen_at, watched=True)
+    seen = (book.snapshot, book.histories, reason, book.seen_at)
+    return Upstream(name, *seen, watched=True, events=events)
 
 
-def upstream_of_file(path: str) -> Upstream:
-    """Return a snapshot file as those that follow it see it, or why it cannot be used."""
+async def upstream_of_file(file: FileSource) -> Upstream:
+    """Return a file or folder as those that follow it see it, or why it cannot be used."""
     try:
-        return Upstream(path, snapshot_file.parse(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return Upstream(path, None, reason=f"the snapshot file cannot be used: {why}")
+        reading = await file.read()
+    except SourceError as error:
+        return Upstream(file.path, None, reason=redact(str(error.args[0])))
+    return Upstream(file.path, reading.snapshot, reading.histories)
 
 
 @dataclass(slots=True)
@@ -118,17 +159,36 @@ class Daemon:
     store: Store
     stop: asyncio.Event
     reload: asyncio.Event = field(default_factory=asyncio.Event)
-    deliverable: asyncio.Event = field(default_factory=asyncio.Event)
+    delivered: asyncio.Event = field(default_factory=asyncio.Event)
+    trays: tuple[Tray, ...] = ()
+    deputies: Deputies | None = None
     standings: dict[str, Standing] = field(default_factory=dict)
     incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
     watches: list[Watch] = field(default_factory=list)
+    listeners: dict[str, Listener] = field(default_factory=dict)
     looked: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
+    files: dict[str, FileSource] = field(default_factory=dict)
+    scratch: Scratch = field(default_factory=Scratch)
+    lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
+    matched: set[str] = field(default_factory=set)
+    marks: tuple[Mark, ...] = ()
+    alive: Alive = field(init=False)
     metrics: Metrics = field(init=False)
+    post: Post = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the metrics, which ask this daemon at each scrape."""
-        self.metrics = Metrics(lambda: self.standings, self._open_incidents, _now)
+        """Make what asks this daemon: the metrics at each scrape."""
+        self.metrics = Metrics(
+            lambda: self.standings,
+            self._open_incidents,
+            _now,
+            self._ignore_rules,
+            self._ears,
+            self._trays,
+            lambda: self.marks,
+        )
+        self.alive = self._alive()
 
     async def run(self) -> None:
         """Serve page and metrics, and watch, until asked to stop; each reload begins anew."""
@@ -146,10 +206,16 @@ class Daemon:
         """Begin with what the store knows, so that a restart shows the last known state."""
         names = self.settings.environments
         self.metrics.known(names, self.settings.alerts.channels)
+        for channel, of in self.settings.alerts.channels.items():
+            if lacks := missing(of):
+                logger.error("app.channel_unusable", channel=channel, error=lacks)
         self.looked &= set(names)
         for name in set(self.standings) - set(names):
             del self.standings[name]
             self.incidents.pop(name, None)
+        if revived := await self.store.revive(_now() - GIVE_UP):
+            # Whoever mends a channel's settings wants to hear what it missed.
+            logger.info("app.notifications_revived", count=revived)
         for name in names:
             book = await self.store.load(name, snapshots=True)
             self.incidents[name] = book.incidents
@@ -157,12 +223,20 @@ class Daemon:
 
     async def _watch_until_reload(self) -> None:
         ending = asyncio.Event()
-        sources = {name: source(self.settings, name) for name in self.settings.environments}
-        self.watches = [self._watch(name, found) for name, found in sources.items()]
+        scratch = self.scratch = scratch_of(self.settings)
+        self.files.clear()
+        self.alive = self._alive()
+        names = self.settings.environments
+        sources = {name: source(self.settings, name, scratch) for name in names}
+        settlement = Settlement(scratch)
+        self.post = Post(self._counter())
+        self.watches = [self._watch(n, found, settlement) for n, found in sources.items()]
+        self.listeners = dict(self._listeners())
         try:
             async with asyncio.TaskGroup() as group:
                 looks = [group.create_task(w.run(ending), name="watch") for w in self.watches]
-                ends = [*looks, group.create_task(self._deliver(ending), name="outbox")]
+                telling = self.post.run(self.settings.alerts.channels, ending)
+                ends = [*looks, group.create_task(telling, name="post")]
                 helpers = [group.create_task(c) for c in self._helpers()]
                 settings = await self._next_settings()
                 ending.set()
@@ -171,10 +245,10 @@ class Daemon:
                     task.cancel()
         finally:
             # Side by side: each silent server takes its two seconds.
-            await asyncio.gather(*(found.close() for found in sources.values()))
+            await asyncio.gather(*(found.close() for found in (*sources.values(), scratch)))
         self.settings = settings
 
-    def _watch(self, name: str, found: Source) -> Watch:
+    def _watch(self, name: str, found: Source | FileSource, settlement: Settlement) -> Watch:
         timing = Timing(
             self.settings.interval(name).total_seconds(),
             self.settings.timeout(name).total_seconds(),
@@ -187,28 +261,67 @@ class Daemon:
             publish=self._publish,
             looked=self.metrics.looked,
             changed=self._changed,
-            wake_sinks=self.deliverable.set,
+            wake_sinks=self.post.wake,
             wake_upstream=lambda: self._wake_upstream(name),
+            settle=settlement.settle,
+            woken=self.metrics.woken,
+            remarks=lambda: self._remarks(name),
         )
         return Watch(watched(self.settings, name), timing, ports)
 
     def _helpers(self) -> Iterator[Coroutine[None, None, None]]:
         """Give the side tasks; they can be cancelled at any point."""
         yield self._prune()
+        yield self._heed()
+        yield self._count_letters()
+        yield self._mind_channels()
+        yield self.alive.run()
+        yield from (listen(desk) for desk in self._desks())
+        yield self._shown().run()
+        yield from (self._listen(name, listener) for name, listener in self.listeners.items())
+
+    async def _listen(self, name: str, listener: Listener) -> None:
+        structlog.contextvars.bind_contextvars(environment=name)
+        await listener.run()
+
+    def _listeners(self) -> Iterator[tuple[str, Listener]]:
         for watch in self.watches:
-            environment = self.settings.environments[watch.watched.name]
-            if environment.notify is not None:
-                yield wakeups(environment.read_dsn, environment.notify, watch.wake.set)
+            name = watch.watched.name
+            environment = self.settings.environments[name]
+            if self.settings.listens(name):
+                hear = partial(self._hear, watch)
+                yield name, Listener(environment.read_dsn, hear, environment.notify)
+
+    def _hear(self, watch: Watch, payload: str) -> None:
+        if payload:
+            self.metrics.heard(watch.watched.name)
+        watch.hear(payload)
+
+    def _remarks(self, name: str) -> tuple[str, ...]:
+        return self.listeners[name].notes if name in self.listeners else ()
+
+    def _ears(self) -> Mapping[str, bool]:
+        return {name: found.state is Ear.UP for name, found in self.listeners.items()}
 
     def _upstream(self, follows: str | None) -> Callable[[], Awaitable[Upstream | None]]:
         async def upstream() -> Upstream | None:
             if follows is None:
                 return None
-            if is_snapshot_file(follows):
-                return await asyncio.to_thread(upstream_of_file, follows)
-            return upstream_of(follows, await self.store.load(follows))
+            if follows not in self.settings.environments:
+                file = FileSource(follows, self.scratch, self.store.key)
+                return await upstream_of_file(self.files.setdefault(follows, file))
+            book = await self.store.load(follows)
+            return upstream_of(follows, book, await self._lines(book))
 
         return upstream
+
+    async def _lines(self, book: Book) -> tuple[Event, ...]:
+        """Return the latest of a timeline, read anew where what is there has changed."""
+        known, events = self.lines.get(book.environment, (None, ()))
+        if known is not book.snapshot:
+            events = await self.store.timeline(book.environment, _LINES)
+            self.lines[book.environment] = (book.snapshot, events)
+        return events
 
     async def _save(self, step: Step) -> None:
         await self.store.save(step)
@@ -230,6 +343,9 @@ class Daemon:
     def _publish(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing
         self.looked.add(standing.environment)
+        if listener := self.listeners.get(standing.environment):
+            listener.allow(seen=standing.could_look)
+        self.matched |= {name for a in standing.against for name, _ in a.ignored_by}
 
     def _changed(self, environment: str, counts: Mapping[Origin, int]) -> None:
         for origin, count in counts.items():
@@ -261,36 +377,94 @@ class Daemon:
         log.configure(settings.log.level, settings.log.format)
         return settings
 
-    async def _deliver(self, ending: asyncio.Event) -> None:
-        """Tell what is due, whenever something may be; a delivery under way is finished first."""
-        s = self.store
-        outbox = Outbox(s.due, s.begin, s.done, s.failed, s.postpone)
-        interrupted = True
-        while not ending.is_set():
-            self.deliverable.clear()
-            try:
-                # Nothing is under way here: what was begun and has no end was interrupted.
-                if interrupted:
-                    await s.recover()
-                interrupted = False
-                self._count(await deliver_due(outbox, self._send, now=_now, jitter=random.random))
-            except* StoreError as errors:
-                interrupted = True
-                logger.error("app.outbox_not_kept", error=str(errors.exceptions[0]))  # noqa: TRY400
-            await first_of(self.deliverable, ending, seconds=_OUTBOX_SECONDS)
+    def _counter(self) -> Counter:
+        s, names = self.store, frozenset(self.settings.alerts.channels)
 
-    def _count(self, told: Iterable[Told]) -> None:
-        for one in told:
-            delivered = one.outcome == "delivered"
-            delay = (one.at - one.delivery.notice.at).total_seconds() if delivered else None
-            self.metrics.notified(one.delivery.channel, one.outcome, delay)
+        def lane(worker: str | None) -> Lane:
+            return Lane(but=names) if worker is None else Lane(only=frozenset({worker}))
+
+        def outbox(worker: str | None) -> Outbox:
+            due = partial(s.due, lane=lane(worker))
+            return Outbox(due, s.begin, s.done, s.failed, s.postpone)
+
+        def pace_of(worker: str | None) -> Pace:
+            return UNPACED if worker is None else pace(self.settings.alerts.channels[worker])
+
+        return Counter(outbox, lambda w: s.recover(lane(w)), self._send, pace_of, self._count)
+
+    def _count(self, told: Told) -> None:
+        delivered = told.outcome == "delivered"
+        delay = (told.at - told.delivery.since).total_seconds() if delivered else None
+        self.metrics.notified(told.delivery.channel, told.outcome, delay)
+        self.delivered.set()
 
     async def _send(self, delivery: Delivery) -> Mapping[str, str]:
         channel = self.settings.alerts.channels.get(delivery.channel)
         if channel is None:
             msg = f"channel {delivery.channel!r} is no longer configured"
             raise SinkError(msg, reason="invalid", retry=False)
-        return await deliver(channel, delivery, link=self.settings.web.public_url)
+        async with self.alive.turns[delivery.channel]:
+            link, marks = self.settings.web.public_url, await self._marks(delivery.notice.incident)
+            return await deliver(channel, delivery, link=link, marks=marks)
+
+    async def _marks(self, incident: Incident) -> tuple[Mark, ...]:
+        """Return what people said of an incident and holds, the oldest first."""
+        said = await self.store.marks(incident.environment, holding_at=_now())
+        return tuple(m for m in reversed(said) if m.incident == incident.id)
+
+    async def _order(self, order: Order) -> Mark:
+        """Keep what somebody said in a channel, and look whether it changes anything."""
+        mark = await self.store.mark(order, _now())
+        for watch in self.watches:
+            if mark.is_for(watch.watched.name):
+                watch.wake.set()
+        return mark
+
+    async def _heed(self) -> None:
+        """See what people say on the command line, and look whether it changes anything."""
+        seen = ""
+        while True:
+            with suppress(StoreError):
+                if (moved := await self.store.marks_moved()) != seen:
+                    said = await self.store.marks(holding_at=_now())
+                    news = {*said} ^ {*self.marks} if seen else ()
+                    seen, self.marks = moved, said
+                    for watch in self.watches:
+                        if any(mark.is_for(watch.watched.name) for mark in news):
+                            watch.wake.set()
+            await asyncio.sleep(_HEED_SECONDS)
+
+    def _shown(self) -> Shown:
+        """Return what shows in Slack what people say, here or on the command line."""
+        return Shown(
+            self.settings.alerts.channels,
+            self.store.standing,
+            self.store.marks_moved,
+            lambda: self.store.marks(holding_at=_now()),
+            self.alive.turns,
+            self.settings.web.public_url,
+        )
+
+    def _desks(self) -> tuple[Desk, ...]:
+        """Return what people in Slack can ask of this daemon, for each app."""
+        desk = Desk(
+            {},
+            self._open_incidents,
+            lambda: self.standings,
+            self._order,
+            _now,
+            self.settings.web.public_url,
+        )
+        return desks(self.settings.alerts.channels, desk)
+
+    def _alive(self) -> Alive:
+        settings = self.settings
+        return Alive(
+            settings.alerts.channels,
+            self.store.standing,
+            settings.web.public_url,
+            failed=self.metrics.notified,
+        )
 
     async def _prune(self) -> None:
         while True:
@@ -309,7 +483,52 @@ class Daemon:
             live=self._live,
             version=__version__,
             kinds=classes(),
+            rules=self._ignore_rules,
+            trays=self._trays,
+            marks=lambda: holding(self.marks, _now()),
         )
+
+    def _trays(self) -> tuple[Tray, ...]:
+        """Return how the channels stand: those configured, and those with something left."""
+        known = {t.channel: t for t in self.trays}
+        names = self.settings.alerts.channels
+        left = {n: t for n, t in known.items() if n in names or t.waiting or t.given_up}
+        dead = self.deputies.dead if self.deputies else {}
+        all_ = {**{n: Tray(n) for n in names}, **left}
+        return tuple(replace(t, dead_since=dead.get(n)) for n, t in all_.items())
+
+    async def _mind_channels(self) -> None:
+        """See that a dead channel is told of, and what it was to be told, where it has others."""
+        s, settings = self.store, self.settings
+        desk = StandIns(
+            health=s.health,
+            incidents=partial(s.incidents, CHANNELS),
+            post=s.post,
+            cover=partial(s.cover, is_dead=True),
+            follow=partial(s.cover, is_dead=False),
+        )
+        minded = Deputies(desk, rules.stand_ins(settings), settings.alerts.dead_after)
+        self.deputies = minded
+        while True:
+            with suppress(StoreError):
+                if await minded.mind(_now()):
+                    self.post.wake()
+            seconds = min(_LETTERS_SECONDS, minded.after.total_seconds())
+            await asyncio.sleep(max(1.0, seconds))
+
+    async def _count_letters(self) -> None:
+        """Keep what page and metrics say of the outbox near the truth."""
+        while True:
+            self.delivered.clear()
+            with suppress(StoreError):
+                self.trays = await self.store.trays()
+            await first_of(self.delivered, seconds=_LETTERS_SECONDS)
+            await asyncio.sleep(1.0)  # many deliveries in a row are counted once
+
+    def _ignore_rules(self) -> tuple[RuleStanding, ...]:
+        """Return how the ignore rules stand; one that left out something since the start serves."""
+        today = _now().date()
+        return rules.standings_of_rules(self.settings, self.standings, self.matched, today)
 
     def _open_incidents(self) -> Iterable[Incident]:
         return [i for some in self.incidents.values() for i in some]

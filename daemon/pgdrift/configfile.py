@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pgdrift.core.render import one_line
+from pgdrift.core.shown.render import one_line
 from pgdrift.errors import ConfigError
 
 Path = tuple[str, ...]

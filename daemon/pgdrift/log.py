@@ -27,6 +27,18 @@ def redact(text: str) -> str:
     return _SLACK.sub("***", text)
 
 
+def masked(value: object) -> object:
+    """Return a JSON value with what looks like a password masked in any text of it."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {name: masked(inner) for name, inner in value.items()}
+        case list():
+            return [masked(inner) for inner in value]
+    return value
+
+
 def _redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {k: redact(v) if isinstance(v, str) else v for k, v in event.items()}
 

@@ -2,13 +2,12 @@
 
 A gauge is derived from the latest standings when it is asked for, so that what was mended leaves
 no series behind; only what happens is counted. Knows nothing of HTTP, databases or channels.
-A name or label here is a contract: `python -m pgdrift.metrics` writes docs/metrics.md from it.
+A name or label here is a contract: `make docs` writes docs/metrics.md from it.
 """
 
-import sys
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -17,7 +16,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pgdrift import __version__
-from pgdrift.core.incident import Incident, State
+from pgdrift.core.alerts import mute
+from pgdrift.core.alerts.incident import Incident, State
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark, holding
+from pgdrift.core.ignore import RuleStanding, RuleState
 from pgdrift.core.model import Origin, Outcome, Standing
 
 Sample: TypeAlias = tuple[tuple[str, ...], float]
@@ -41,6 +44,10 @@ class Seen:
     standings: Mapping[str, Standing]
     incidents: tuple[Incident, ...]
     environments: frozenset[str]
+    rules: tuple[RuleStanding, ...] = ()
+    ears: Mapping[str, bool] = field(default_factory=dict)
+    trays: tuple[Tray, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +64,11 @@ class Row:
 
 def _up(seen: Seen) -> Iterator[Sample]:
     for name in seen.environments | seen.standings.keys():
-        yield (name,), float(name in seen.standings and _could_look(seen.standings[name]))
-
-
-def _could_look(standing: Standing) -> bool:
-    """The latest try is also the latest that could look."""
-    return standing.seen_at is not None and standing.seen_at == standing.looked_at
+        yield (name,), float(name in seen.standings and seen.standings[name].could_look)
 
 
 def _in_sync(seen: Seen) -> Iterator[Sample]:
-    for standing in filter(_could_look, seen.standings.values()):
+    for standing in (s for s in seen.standings.values() if s.could_look):
         for against in standing.against:
             if against.outcome is not Outcome.UNKNOWN:
                 labels = (standing.environment, against.yardstick)
@@ -112,7 +114,21 @@ def _migrations_missing(seen: Seen) -> Iterator[Sample]:
 
 def _incidents(seen: Seen) -> Iterable[Sample]:
     none = {(name, State.OPEN.value): 0 for name in seen.standings}
-    return (none | Tally((i.environment, i.state.value) for i in seen.incidents)).items()
+    return (none | Tally((i.environment, _state(seen, i)) for i in seen.incidents)).items()
+
+
+def _state(seen: Seen, incident: Incident) -> str:
+    """Return an incident's state; of an open one what people made of it, if they did."""
+    said = (
+        mute.standing(seen.marks, incident) if seen.marks and incident.state is State.OPEN else ""
+    )
+    return said or incident.state.value
+
+
+def _accepted(seen: Seen) -> Iterator[Sample]:
+    for s in seen.standings.values():
+        for against in s.against:
+            yield (s.environment, against.yardstick), float(len(against.accepted))
 
 
 def _objects(seen: Seen) -> Iterator[Sample]:
@@ -123,6 +139,31 @@ def _not_compared(seen: Seen) -> Iterator[Sample]:
     for standing in seen.standings.values():
         for kind, count in standing.not_compared.items():
             yield (standing.environment, kind), float(count)
+
+
+def _ignore_rules(seen: Seen) -> Iterable[Sample]:
+    none = {(state.value,): 0 for state in RuleState}
+    return (none | Tally((rule.state.value,) for rule in seen.rules)).items()
+
+
+def _listeners(seen: Seen) -> Iterator[Sample]:
+    return (((name,), float(up)) for name, up in seen.ears.items())
+
+
+def _waiting(seen: Seen) -> Iterator[Sample]:
+    return (((t.channel,), float(t.waiting)) for t in seen.trays)
+
+
+def _oldest_waiting(seen: Seen) -> Iterator[Sample]:
+    return (((t.channel,), t.oldest_at.timestamp()) for t in seen.trays if t.oldest_at)
+
+
+def _channels_up(seen: Seen) -> Iterator[Sample]:
+    return (((t.channel,), float(t.dead_since is None)) for t in seen.trays)
+
+
+def _given_up(seen: Seen) -> Iterator[Sample]:
+    return (((t.channel,), float(t.given_up)) for t in seen.trays)
 
 
 def _build(_: Seen) -> Iterator[Sample]:
@@ -182,9 +223,16 @@ METRICS: tuple[Row, ...] = (
     Row(
         "pgdrift_incidents",
         "gauge",
-        "Incidents by state.",
+        "Incidents by state: pending (not told yet), open, acknowledged, silenced.",
         ("environment", "state"),
         _incidents,
+    ),
+    Row(
+        "pgdrift_accepted_findings",
+        "gauge",
+        "Findings that somebody called right; they are in no other count.",
+        ("environment", "against"),
+        _accepted,
     ),
     Row(
         "pgdrift_objects",
@@ -199,6 +247,13 @@ METRICS: tuple[Row, ...] = (
         "Objects that exist and were not compared, by kind.",
         ("environment", "kind"),
         _not_compared,
+    ),
+    Row(
+        "pgdrift_ignore_rules",
+        "gauge",
+        "Ignore rules: active; expired (their last day is over); unmatched (nothing to leave out).",
+        ("state",),
+        _ignore_rules,
     ),
     Row(
         "pgdrift_looks_total",
@@ -220,6 +275,32 @@ METRICS: tuple[Row, ...] = (
         ("environment", "origin"),
     ),
     Row(
+        "pgdrift_listener_up",
+        "gauge",
+        "Whether notifications of the environment's server are listened to (1) or not (0); absent"
+        " where they are not to be.",
+        ("environment",),
+        _listeners,
+    ),
+    Row(
+        "pgdrift_listener_heard_total",
+        "counter",
+        "Notifications of the environment's server that were heard.",
+        ("environment",),
+    ),
+    Row(
+        "pgdrift_wakeups_total",
+        "counter",
+        "Looks at the environment that notifications asked for; many of them are one look.",
+        ("environment",),
+    ),
+    Row(
+        "pgdrift_wakeup_delay_seconds",
+        "histogram",
+        "Time from the first notification heard until the look that it asked for was kept.",
+        buckets=(0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+    ),
+    Row(
         "pgdrift_notifications_total",
         "counter",
         "Tries to notify: delivered, or why not (unreachable, rate_limited, refused, …).",
@@ -231,6 +312,34 @@ METRICS: tuple[Row, ...] = (
         "Time from the decision to tell until the channel took the message.",
         ("channel",),
         buckets=(0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0),
+    ),
+    Row(
+        "pgdrift_notifications_waiting",
+        "gauge",
+        "Notifications that were decided and have not arrived yet.",
+        ("channel",),
+        _waiting,
+    ),
+    Row(
+        "pgdrift_notifications_oldest_waiting_timestamp_seconds",
+        "gauge",
+        "When the oldest notification was decided that has not arrived yet; absent for none.",
+        ("channel",),
+        _oldest_waiting,
+    ),
+    Row(
+        "pgdrift_channel_up",
+        "gauge",
+        "1 while a channel can be told, 0 while it counts as dead (`alerts.dead_after`).",
+        ("channel",),
+        _channels_up,
+    ),
+    Row(
+        "pgdrift_notifications_given_up",
+        "gauge",
+        "Notifications that never arrived and are not tried any more, of those that are kept.",
+        ("channel",),
+        _given_up,
     ),
     Row(
         "pgdrift_config_last_reload_successful",
@@ -260,11 +369,16 @@ class Metrics:
         standings: Callable[[], Mapping[str, Standing]],
         incidents: Callable[[], Iterable[Incident]],
         now: Callable[[], datetime],
+        rules: Callable[[], Iterable[RuleStanding]] = tuple,
+        ears: Callable[[], Mapping[str, bool]] = dict,
+        trays: Callable[[], Iterable[Tray]] = tuple,
+        marks: Callable[[], tuple[Mark, ...]] = tuple,
     ) -> None:
         """Take what a scrape shall ask; `now` gives the time, with a zone."""
         # Per process, and we are the process: a creation time per series would double the page.
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._standings, self._incidents, self._now = standings, incidents, now
+        self._rules, self._ears, self._trays, self._marks = rules, ears, trays, marks
         self._environments: frozenset[str] = frozenset()
         self._channels: frozenset[str] = frozenset()
         self._registry = registry = prometheus.CollectorRegistry()
@@ -302,6 +416,8 @@ class Metrics:
         for name in self._environments:
             self._begin("pgdrift_looks_total", name, Outcome)
             self._begin("pgdrift_schema_changes_total", name, Origin)
+            self._counters["pgdrift_listener_heard_total"].labels(name)
+            self._counters["pgdrift_wakeups_total"].labels(name)
         before, self._channels = self._channels, frozenset(channels)
         for name in before - self._channels:
             self._forget("channel", name)
@@ -318,6 +434,15 @@ class Metrics:
         """Count objects that were seen to change; an origin that is not known is untracked."""
         origin = origin or Origin.UNTRACKED
         self._counters["pgdrift_schema_changes_total"].labels(environment, origin.value).inc(count)
+
+    def heard(self, environment: str) -> None:
+        """Count one notification of an environment's server."""
+        self._counters["pgdrift_listener_heard_total"].labels(environment).inc()
+
+    def woken(self, environment: str, seconds: float) -> None:
+        """Count one look that notifications asked for, kept so long after the first of them."""
+        self._counters["pgdrift_wakeups_total"].labels(environment).inc()
+        self._histograms["pgdrift_wakeup_delay_seconds"].observe(seconds)
 
     def notified(self, channel: str, outcome: str, delay_seconds: float | None = None) -> None:
         """Count one try to notify (an outcome of NOTIFIED), and its delay once it arrived."""
@@ -341,7 +466,15 @@ class Metrics:
         ), prometheus.exposition.CONTENT_TYPE_PLAIN_0_0_4
 
     def _seen(self) -> Seen:
-        return Seen(self._standings(), tuple(self._incidents()), self._environments)
+        return Seen(
+            self._standings(),
+            tuple(self._incidents()),
+            self._environments,
+            tuple(self._rules()),
+            self._ears(),
+            tuple(self._trays()),
+            holding(self._marks(), self._now()),
+        )
 
     def _begin(self, metric: str, first: str, seconds: Iterable[str]) -> None:
         for second in seconds:
@@ -381,7 +514,7 @@ def markdown() -> str:
     """Return docs/metrics.md."""
     head = (
         "# Metrics\n\n"
-        "Written by `python -m pgdrift.metrics > docs/metrics.md` from the table in"
+        "Written by `make docs` from the table in"
         " `daemon/pgdrift/metrics.py`.\n\n"
         "Served at `/metrics`. Names and labels are a contract. `against` is `sync` (the"
         " environment against its own\nsync point) or the name of the upstream. Gauges are derived"
@@ -400,7 +533,3 @@ def markdown() -> str:
         " an object of a schema.\n"
     )
     return head + "".join(rows) + tail
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

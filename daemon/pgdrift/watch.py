@@ -11,15 +11,17 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
 
+from pgdrift.core.alike.spelling import Answers, Dispute
 from pgdrift.core.book import Book, Step
-from pgdrift.core.look import Conclusion, Upstream, Watched, seen, unseen
-from pgdrift.core.model import Origin, Outcome, Reading, Standing
+from pgdrift.core.look import Conclusion, Upstream, Watched, questions, seen, unseen
+from pgdrift.core.model import Hint, Origin, Outcome, Reading, Standing
+from pgdrift.core.wakeup import Burst, due, heard, rest, together
 from pgdrift.errors import ConfigError, SourceError, StoreError
 from pgdrift.log import get_logger, redact
 from pgdrift.retry import backoff_seconds, retry_source
@@ -55,6 +57,12 @@ class Timing:
         return max(self.interval, _MOST_BACKOFF_SECONDS)
 
 
+async def nobody(disputes: Sequence[Dispute]) -> Answers:
+    """Answer nothing, where there is no server that could be asked about spellings."""
+    _ = disputes
+    return Answers()
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The world of one watch, as functions.
@@ -63,6 +71,8 @@ class Ports:
     upstream: what the environment follows, as last seen. publish: the standing, for metrics and
     page. looked, changed: what the metrics count. wake_sinks: there may be something to deliver.
     wake_upstream: look at what it follows now, and wake this watch when that is done.
+    settle: ask a server whether texts mean the same; never raises. woken: a look that
+    notifications asked for is kept: after how many seconds. remarks: what else people should know.
     """
 
     read: Callable[[Book], Awaitable[Reading]]
@@ -74,6 +84,9 @@ class Ports:
     changed: Callable[[str, Mapping[Origin, int]], None]
     wake_sinks: Callable[[], None]
     wake_upstream: Callable[[], None]
+    settle: Callable[[Sequence[Dispute]], Awaitable[Answers]] = nobody
+    woken: Callable[[str, float], None] = lambda _, __: None
+    remarks: Callable[[], tuple[str, ...]] = tuple
 
 
 @dataclass(slots=True)
@@ -87,17 +100,39 @@ class Watch:
     turned_at: float = field(default_factory=time.monotonic)
     hurried_at: float = -math.inf
     standing: Standing | None = None
+    burst: Burst | None = None
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    hints: tuple[Hint, ...] = ()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
         structlog.contextvars.bind_contextvars(environment=self.watched.name)
         while not stop.is_set():
             self.wake.clear()
+            began = time.monotonic()
             step = await self.look()
             self.turned_at = time.monotonic()
             failures = step.failures if step else 1
             wait = self.timing.wait(failures, random.random())  # noqa: S311  jitter, no secret
-            await first_of(self.wake, stop, seconds=wait)
+            saw = step is not None and step.snapshot is not None
+            rested = self.turned_at + rest(self.turned_at - began, saw=saw)
+            await self._rest(stop, self.turned_at + wait, rested)
+
+    async def _rest(self, stop: asyncio.Event, timer: float, rested: float) -> None:
+        """Wait for the timer, until woken, or until what was heard of is over."""
+        while not (self.wake.is_set() or stop.is_set()):
+            burst = self.burst
+            ends = min(timer, due(burst, rested)) if burst else timer
+            left = ends - time.monotonic()
+            if left <= 0:
+                return
+            more = () if burst else (self.heard,)
+            await first_of(self.wake, stop, *more, seconds=left)
+
+    def hear(self, payload: str) -> None:
+        """Look soon, for there was a notification; many of them are one reason to look."""
+        self.burst = heard(self.burst, payload, time.monotonic())
+        self.heard.set()
 
     def hurry(self) -> None:
         """Look soon, but once an interval: watches that wait for each other must not spin."""
@@ -109,8 +144,11 @@ class Watch:
     async def look(self) -> Step | None:
         """Look once; None when the look could not be kept, which another look mends."""
         began = time.monotonic()
+        burst, self.burst = self.burst, None
+        self.heard.clear()
+        self.hints = together(self.hints, burst)
         try:
-            conclusion = await self._look_and_keep()
+            conclusion = await self._look_and_keep(self.hints)
         except StoreError as error:
             # Its traceback says nothing that its message does not.
             log.error("look.not_kept", reason=error.reason, error=str(error))  # noqa: TRY400
@@ -118,9 +156,14 @@ class Watch:
             self.ports.looked(self.watched.name, Outcome.UNKNOWN, "full", time.monotonic() - began)
             return None
         step, standing = conclusion.step, conclusion.standing
+        if step.gate is not None:
+            # Else nothing was judged: what was said stays for the look that does.
+            self.hints = ()
         depth = "full" if step.snapshot else "gate"
         self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
         self.ports.changed(self.watched.name, conclusion.changed)
+        if burst:
+            self.ports.woken(self.watched.name, time.monotonic() - burst.first)
         self.standing = standing
         self.ports.publish(standing)
         if conclusion.waits:
@@ -138,9 +181,9 @@ class Watch:
             replace(last, outcome=Outcome.UNKNOWN, reason=reason, looked_at=_now(), against=against)
         )
 
-    async def _look_and_keep(self) -> Conclusion:
+    async def _look_and_keep(self, hints: tuple[Hint, ...]) -> Conclusion:
         while True:
-            conclusion = await self._look()
+            conclusion = await self._look(hints)
             try:
                 await self.ports.save(conclusion.step)
             except StoreError as error:
@@ -150,15 +193,20 @@ class Watch:
             else:
                 return conclusion
 
-    async def _look(self) -> Conclusion:
+    async def _look(self, hints: tuple[Hint, ...]) -> Conclusion:
         book = await self.ports.load(self.watched.name)
         try:
             began, reading = await self._read(book)
         except (SourceError, ConfigError) as error:
             # A connection URL that cannot be read now may be a secret that is being rotated.
             return unseen(self.watched, book, redact(str(error.args[0])), _now())
+        reading = replace(reading, hints=hints, notes=(*reading.notes, *self.ports.remarks()))
         upstream = await self.ports.upstream()
-        return seen(self.watched, book, reading, upstream, began)
+        look = (self.watched, book, reading, upstream, began)
+        # Much that differs takes seconds to decide on, in which all else has to live on.
+        asked = await asyncio.to_thread(questions, *look)
+        answers = await self.ports.settle(asked) if asked else Answers()
+        return await asyncio.to_thread(seen, *look, answers)
 
     async def _read(self, book: Book) -> tuple[datetime, Reading]:
         """Return what was read, and when that began."""
@@ -191,6 +239,9 @@ def _now() -> datetime:
 
 
 def _log(step: Step, standing: Standing) -> None:
+    if step.sync_point:
+        how, migration = step.sync_point.how.value, step.sync_point.migration
+        log.info("look.sync_point", how=how, migration=migration)
     if standing.outcome is Outcome.UNKNOWN:
         log.warning("look.unknown", reason=step.reason, failures=step.failures)
     elif step.snapshot or step.notices:

@@ -13,9 +13,16 @@ import typer
 
 from pgdrift import __version__
 from pgdrift.cli import exits
+from pgdrift.cli.alerts import alerts, drill
 from pgdrift.cli.compare import check, diff, snapshot
 from pgdrift.cli.config import config
-from pgdrift.cli.daemon import demo, serve, status, sync
+from pgdrift.cli.daemon import demo, serve, status
+from pgdrift.cli.ignore import ignore
+from pgdrift.cli.ledger import ledger
+from pgdrift.cli.marks import accept, ack, incidents, silence, unsilence
+from pgdrift.cli.past import blame, log
+from pgdrift.cli.show import show
+from pgdrift.cli.sync import sync
 from pgdrift.errors import ConfigError, PgdriftError
 from pgdrift.log import configure, redact
 
@@ -27,8 +34,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (serve, check, diff, snapshot, status, sync, demo):
+for _command in (serve, check, diff, snapshot, show, status, log, blame, ignore, drill, demo):
     app.command()(_command)
+for _answer in (incidents, ack, silence, accept, unsilence):
+    app.command()(_answer)
+app.add_typer(sync, name="sync")
+app.add_typer(ledger, name="ledger")
+app.add_typer(alerts, name="alerts")
 app.add_typer(config, name="config")
 
 

@@ -11,15 +11,20 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pgdrift.app import source, upstream_of_file, watched
+from pgdrift import rules
+from pgdrift.app import scratch_of, source, upstream_of_file, watched
 from pgdrift.core.book import Book
-from pgdrift.core.look import Upstream, Watched, seen, unseen
+from pgdrift.core.ignore import RuleStanding
+from pgdrift.core.look import Upstream, Watched, questions, seen, unseen
 from pgdrift.core.model import SYNC, Reading, Standing
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
 from pgdrift.retry import retry_source
-from pgdrift.settings import Settings, is_snapshot_file
+from pgdrift.settings import Settings
+from pgdrift.sources.files import FileSource
 from pgdrift.sources.reading import read_once
+from pgdrift.sources.scratch import Scratch
+from pgdrift.sources.settle import Settlement
 from pgdrift.store import exists, open_store
 
 
@@ -27,28 +32,49 @@ async def glance(settings: Settings) -> Sequence[Standing]:
     """Return how all environments stand now, in the order of the configuration."""
     names = list(settings.environments)
     books = await _books(settings)
-    readings = await _read_all([_read(settings, name, books[name]) for name in names])
-    found = dict(zip(names, readings, strict=True))
-    return [
-        _conclude(
-            watched(settings, name),
-            books[name],
-            found[name],
-            _upstream(settings.environments[name].follows, found),
-        )
-        for name in names
-    ]
+    async with scratch_of(settings) as scratch:
+        readings = await _read_all([_read(settings, n, books[n], scratch) for n in names])
+        found = dict(zip(names, readings, strict=True))
+        files = await _files(settings, scratch, next((b.key for b in books.values()), b""))
+        settlement = Settlement(scratch)
+        return [
+            await conclude(
+                watched(settings, name),
+                books[name],
+                found[name],
+                files.get(follows) or _upstream(follows, found),
+                settlement,
+            )
+            for name in names
+            for follows in [settings.environments[name].follows or ""]
+        ]
+
+
+def rules_at_a_glance(
+    settings: Settings, standings: Sequence[Standing]
+) -> tuple[RuleStanding, ...]:
+    """Return how the ignore rules stand by these standings alone."""
+    by_name = {s.environment: s for s in standings}
+    return rules.standings_of_rules(settings, by_name, (), datetime.now(UTC).date())
 
 
 async def glance_at(databases: Sequence[tuple[str, str]]) -> Sequence[Standing]:
     """Return how databases stand, each (name, DSN) against the one before it."""
     readings = await _read_all([read_once(dsn) for _, dsn in databases])
     found = dict(zip((name for name, _ in databases), readings, strict=True))
-    before = [None, *(name for name, _ in databases)]
-    return [
-        _conclude(Watched(name, follows), Book(name), found[name], _upstream(follows, found))
-        for (name, _), follows in zip(databases, before, strict=False)
-    ]
+    before = ["", *(name for name, _ in databases)]
+    async with Scratch() as scratch:
+        settlement = Settlement(scratch)
+        return [
+            await conclude(
+                Watched(name, follows or None),
+                Book(name),
+                found[name],
+                _upstream(follows, found),
+                settlement,
+            )
+            for (name, _), follows in zip(databases, before, strict=False)
+        ]
 
 
 async def _books(settings: Settings) -> Mapping[str, Book]:
@@ -60,8 +86,16 @@ async def _books(settings: Settings) -> Mapping[str, Book]:
         return {name: await store.load(name) for name in names}
 
 
-async def _read(settings: Settings, name: str, book: Book) -> Reading:
-    found = source(settings, name)
+async def _files(settings: Settings, scratch: Scratch, key: bytes) -> Mapping[str, Upstream]:
+    """Return the files and folders that environments follow."""
+    followed = {e.follows for e in settings.environments.values() if e.follows}
+    paths = sorted(followed - settings.environments.keys())
+    read = await asyncio.gather(*(upstream_of_file(FileSource(p, scratch, key)) for p in paths))
+    return dict(zip(paths, read, strict=True))
+
+
+async def _read(settings: Settings, name: str, book: Book, scratch: Scratch) -> Reading:
+    found = source(settings, name, scratch)
     try:
         return await retry_source(lambda: found.read(book))
     finally:
@@ -79,11 +113,9 @@ async def _read_all(
     return found
 
 
-def _upstream(follows: str | None, found: Mapping[str, Reading | SourceError]) -> Upstream | None:
-    if follows is None:
+def _upstream(follows: str, found: Mapping[str, Reading | SourceError]) -> Upstream | None:
+    if not follows:
         return None
-    if follows not in found and is_snapshot_file(follows):
-        return upstream_of_file(follows)
     match found[follows]:
         case SourceError() as error:
             return Upstream(follows, None, reason=f"{follows} cannot be looked at: {_why(error)}")
@@ -91,13 +123,19 @@ def _upstream(follows: str | None, found: Mapping[str, Reading | SourceError]) -
             return Upstream(follows, reading.snapshot, reading.histories)
 
 
-def _conclude(
-    watched: Watched, book: Book, reading: Reading | SourceError, upstream: Upstream | None
+async def conclude(
+    watched: Watched,
+    book: Book,
+    reading: Reading | SourceError,
+    upstream: Upstream | None,
+    settlement: Settlement,
 ) -> Standing:
+    """Return how an environment stands by a reading, or as it cannot be read. Keeps nothing."""
     now = datetime.now(UTC)
     if isinstance(reading, SourceError):
         return unseen(watched, book, _why(reading), now).standing
-    standing = seen(watched, book, reading, upstream, now).standing
+    answers = await settlement.settle(questions(watched, book, reading, upstream, now))
+    standing = seen(watched, book, reading, upstream, now, answers).standing
     if book.expected is not None:
         return standing
     # Nothing was declared before: what would be taken as the sync point is no yardstick yet.

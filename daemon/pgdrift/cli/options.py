@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+import getpass
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,3 +24,11 @@ Config = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the answer.")]
+
+
+def user() -> str:
+    """Return who runs this; in a container that may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

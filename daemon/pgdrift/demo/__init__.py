@@ -6,7 +6,7 @@ Everything is on this machine, on loopback, and gone at the end, whichever way i
 import asyncio
 import importlib.util
 
-from pgdrift.errors import ConfigError
+from pgdrift.errors import WITH_DEMO, ConfigError
 
 
 def run(port: int = 8080, exit_after: float | None = None) -> int:
@@ -16,8 +16,7 @@ def run(port: int = 8080, exit_after: float | None = None) -> int:
     extra `demo` is missing.
     """
     if importlib.util.find_spec("aiosmtpd") is None:
-        hint = "pip install 'pgdrift[demo]'"
-        raise ConfigError("the demo needs aiosmtpd", reason="usage", hint=hint)
+        raise ConfigError("the demo needs aiosmtpd", reason="usage", hint=WITH_DEMO)
     from pgdrift.demo.show import run_demo
 
     try:

@@ -51,7 +51,8 @@ def message_html(message: Json) -> Markup:
     """Return the body of a message as Slack shows it: its blocks, else its text; attachments."""
     blocks = message.get("blocks") or []
     body = blocks_html(blocks) if blocks else _paragraph(mrkdwn(str(message.get("text") or "")))
-    return body + Markup("").join(map(_attachment, message.get("attachments") or []))
+    files = Markup("").join(map(_file, message.get("files") or []))
+    return body + files + Markup("").join(map(_attachment, message.get("attachments") or []))
 
 
 def blocks_html(blocks: Iterable[Json]) -> Markup:
@@ -166,7 +167,8 @@ def _element(element: Json) -> Markup:
                 '<a class="button" href="{}" target="_blank" rel="noreferrer">{}</a>'
             ).format(element["url"], _text(element.get("text")))
         case "button":
-            return Markup('<span class="button">{}</span>').format(_text(element.get("text")))
+            style = "button primary" if element.get("style") == "primary" else "button"
+            return Markup('<span class="{}">{}</span>').format(style, _text(element.get("text")))
         case other:
             return Markup("<span>[{}]</span>").format(other)
 
@@ -197,6 +199,13 @@ def _rich_leaf(leaf: Json) -> Markup:
         if (leaf.get("style") or {}).get(name):
             text = Markup("<{0}>{1}</{0}>").format(tag, text)
     return text
+
+
+def _file(file: Json) -> Markup:
+    lines = str(file.get("content", "")).splitlines()
+    shown = "\n".join(lines[:8]) + (f"\n… {len(lines) - 8} more lines" if len(lines) > 8 else "")
+    name = Markup('<p class="context">{} · {}</p>').format(file.get("name"), file.get("title"))
+    return name + Markup("<pre>{}</pre>").format(shown)
 
 
 def _attachment(attachment: Json) -> Markup:

@@ -13,6 +13,7 @@ from importlib.resources import files
 import asyncpg
 
 from pgdrift.core.names import quote_ident
+from pgdrift.reconcile.scripts import LEDGER
 from pgdrift.sources.embedded import EmbeddedServer
 
 ENVIRONMENTS = ("development", "staging", "production")
@@ -95,8 +96,9 @@ async def build(server: EmbeddedServer) -> Shop:
 async def _fill(shop: Shop, environment: str) -> None:
     connection = await asyncpg.connect(shop.server.dsn(environment))
     try:
-        await connection.execute(_script("ledger.sql"))
-        await connection.execute(_LEDGER_RIGHTS)
+        async with connection.transaction():
+            await connection.execute(LEDGER.text)
+            await connection.execute(_LEDGER_RIGHTS)
     finally:
         await connection.close()
     first = Migration("0041", "The shop as it stands", _script("schema.sql"))

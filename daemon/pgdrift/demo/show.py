@@ -77,7 +77,9 @@ class Demo:
             config = write_config(server.folder("demo"), shop, places)
             page = f"http://{_HOST}:{port}"
             self._addresses(page, caught.url)
-            await self._serve(config, Stage(shop, page, caught, self.console, self._pause()))
+            await self._serve(
+                config, Stage(shop, config, page, caught, self.console, self._pause())
+            )
 
     async def end(self, playing: asyncio.Task[None]) -> None:
         """Let the daemon end in its own way; what is only being built is given up."""

@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pgdrift.demo.config import DBA_MAIL, DEV_CHANNEL, ONCALL_CHANNEL
-from pgdrift.demo.databases import ENVIRONMENTS, Migration, Shop
+from pgdrift.demo.databases import DBA, ENVIRONMENTS, Migration, Shop
+
+_INDEX = "shop.orders_by_status_hotfix"
+_ONE = f"1 finding, worst: index {_INDEX}"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding that the daemon's API must show."""
+    """A finding that the daemon's API must show; `who` is whom it must name."""
 
     environment: str
     against: str
@@ -20,6 +23,7 @@ class Finding:
     direction: str
     severity: str
     cls: str | None = None
+    who: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,17 @@ Expected = Finding | Clean | Told
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what is done, in plain words and in fact, and what must be seen of it."""
+    """One step: what is done, in plain words and in fact, and what must be seen of it.
+
+    `declares` is an environment that somebody declares right, with `pgdrift sync`.
+    """
 
     title: str
     done: str
     should: str
     expected: tuple[Expected, ...]
     act: Callable[[Shop], Awaitable[None]] | None = None
+    declares: str | None = None
 
 
 GIFT_CARDS = Migration(
@@ -130,9 +138,10 @@ STORY: tuple[Step, ...] = (
     Step(
         title="A hotfix in production",
         done="Late at night anna, who is on call, creates an index on orders by hand.",
-        should="production is ahead of staging, and who did it; production is protected: critical",
+        should="production is ahead of staging, by whom and when; it is protected: critical",
         expected=(
-            Finding("production", "staging", "shop.orders_by_status_hotfix", "ahead", "critical"),
+            Finding("production", "staging", _INDEX, "ahead", "critical", who=DBA),
+            Finding("production", "sync", _INDEX, "changed", "critical", who=DBA),
             Told(ONCALL_CHANNEL, "production is ahead of staging"),
             Told(DBA_MAIL, "production is ahead of staging"),
         ),
@@ -141,7 +150,7 @@ STORY: tuple[Step, ...] = (
     Step(
         title="A row security policy disappears",
         done="While at it, anna drops the policy that shows customers only their own orders.",
-        should="a security finding, critical, in nobody's migration and in no ledger",
+        should="a security finding, critical, in nobody's migration; the ledger says whose it is",
         expected=(
             Finding(
                 "production",
@@ -150,19 +159,19 @@ STORY: tuple[Step, ...] = (
                 "changed",
                 "critical",
                 "security",
+                who=DBA,
             ),
-            Told(ONCALL_CHANNEL, "production has drifted from its sync point"),
-            Told(DBA_MAIL, "production has drifted from its sync point"),
+            Told(ONCALL_CHANNEL, "worst: policy shop.orders.own_orders"),
+            Told(DBA_MAIL, "policy shop.orders.own_orders"),
         ),
         act=_drop_policy,
     ),
     Step(
         title="The repair",
         done="anna creates the policy again, exactly as it was.",
-        should="production is as it was declared right; that incident is resolved",
+        should="the policy is no drift any more; the index still is",
         expected=(
-            Told(ONCALL_CHANNEL, "production is in sync with its sync point again"),
-            Told(DBA_MAIL, "production is in sync with its sync point again"),
+            Told(ONCALL_CHANNEL, f"changed: production has drifted from its sync point: {_ONE}"),
         ),
         act=_restore_policy,
     ),
@@ -170,9 +179,7 @@ STORY: tuple[Step, ...] = (
         title="The hotfix becomes a migration",
         done="deploy applies migration 0043 in development: the same index, for everybody.",
         should="staging is behind by the index too; production waits for it to come down the line",
-        expected=(
-            Finding("staging", "development", "shop.orders_by_status_hotfix", "behind", "info"),
-        ),
+        expected=(Finding("staging", "development", _INDEX, "behind", "info"),),
         act=_write_migration,
     ),
     Step(
@@ -183,18 +190,32 @@ STORY: tuple[Step, ...] = (
             Clean("staging"),
             Finding("production", "staging", "shop.orders.gift_note", "behind", "info"),
             Told(DEV_CHANNEL, "staging is in sync with development again"),
+            # What is left is info, of which these are not told.
+            Told(ONCALL_CHANNEL, "production has nothing left that is told here"),
+            Told(DBA_MAIL, "production has nothing left that is told here"),
         ),
         act=_promote_to_staging,
     ),
     Step(
-        title="The resolution",
+        title="Promotion to production",
         done="deploy applies 0042 and 0043 in production, where the index is already.",
-        should="all three are in sync again, and everybody who was told hears of it",
+        should="all three are alike; that the index was made by hand is not laundered by that",
         expected=(
-            *map(Clean, ENVIRONMENTS),
-            Told(ONCALL_CHANNEL, "production is in sync with staging again"),
-            Told(DBA_MAIL, "production is in sync with staging again"),
+            Clean("development"),
+            Clean("staging"),
+            Finding("production", "sync", _INDEX, "changed", "critical", who=DBA),
         ),
         act=_promote_to_production,
+    ),
+    Step(
+        title="The resolution",
+        done="anna declares production right: pgdrift sync production --reason …",
+        should="all three are in sync, and everybody who was told hears of it",
+        expected=(
+            *map(Clean, ENVIRONMENTS),
+            Told(ONCALL_CHANNEL, "production is in sync with its sync point again"),
+            Told(DBA_MAIL, "production is in sync with its sync point again"),
+        ),
+        declares="production",
     ),
 )

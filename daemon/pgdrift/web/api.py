@@ -8,8 +8,9 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from pgdrift.core.model import ChangeClass, Direction, Severity, Standing
-from pgdrift.core.report import findings_json, standing_json
-from pgdrift.log import redact
+from pgdrift.core.shown.marked import mark_json
+from pgdrift.core.shown.report import findings_json, rule_json, standing_json, tray_json
+from pgdrift.log import masked
 from pgdrift.web import view
 from pgdrift.web.site import SITE, Site
 
@@ -28,8 +29,11 @@ async def status(request: web.Request) -> web.Response:
             "at": site.now().isoformat(),
             "ready": site.ready(),
             "environments": [
-                _masked(standing_json(s, incidents)) for s in site.standings().values()
+                masked(standing_json(s, incidents)) for s in site.standings().values()
             ],
+            "ignore_rules": [masked(rule_json(r)) for r in site.rules()],
+            "marks": [masked(mark_json(m)) for m in site.marks()],
+            "channels": [masked(tray_json(t)) for t in site.trays()],
         }
     )
 
@@ -71,18 +75,6 @@ def _refused(site: Site, query: MultiMapping[str], standings: Iterable[Standing]
         if value not in known[name]:
             return f"unknown {name} {value!r}; there are: {', '.join(sorted(known[name]))}"
     return ""
-
-
-def _masked(value: object) -> object:
-    """Mask what looks like a password in any text of a JSON value."""
-    match value:
-        case str():
-            return redact(value)
-        case dict():
-            return {name: _masked(inner) for name, inner in value.items()}
-        case list():
-            return [_masked(inner) for inner in value]
-    return value
 
 
 def _names(query: MultiMapping[str]) -> str:

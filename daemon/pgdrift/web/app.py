@@ -7,7 +7,10 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from pgdrift.core.incident import Incident
+from pgdrift.core.alerts.incident import Incident
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark
+from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 from pgdrift.log import get_logger
 from pgdrift.web import api, pages
@@ -42,21 +45,38 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     live: Callable[[], bool],
     version: str,
     kinds: Iterable[str] = (),
+    rules: Callable[[], Iterable[RuleStanding]] = tuple,
+    trays: Callable[[], Iterable[Tray]] = tuple,
+    marks: Callable[[], Sequence[Mark]] = tuple,
     now: Callable[[], datetime] = utc_now,
 ) -> web.Application:
     """Return the application that serves page, API, metrics and health.
 
     `ready` says that each environment had its first look, `live` that the loop turns. `timeline`
     gives an environment's events, the latest first, and may raise StoreError.
-    `kinds` are the names of all kinds of objects, so that a filter by another one is refused.
+    `kinds` are the names of all kinds of objects, so that a filter by another one is refused;
+    `rules` gives how the ignore rules stand, `trays` how the channels do, `marks`
+    what people said that holds now.
     """
     app = web.Application(middlewares=[_errors])
     app[SITE] = Site(
-        standings, incidents, timeline, metrics, ready, live, version, frozenset(kinds), now
+        standings,
+        incidents,
+        timeline,
+        metrics,
+        ready,
+        live,
+        version,
+        frozenset(kinds),
+        rules,
+        trays,
+        marks,
+        now,
     )
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/", pages.status)
-    app.router.add_get("/environments/{name}", pages.environment)
+    # Not the usual pattern, for that takes no braces; a slash in a name comes as %2F.
+    app.router.add_get("/environments/{name:[^/]+}", pages.environment)
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)

@@ -12,9 +12,12 @@ from urllib.parse import quote
 from aiohttp import ETag, web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pgdrift.core import render
-from pgdrift.core.incident import State
+from pgdrift.core.alerts.incident import State
+from pgdrift.core.alerts.marks import Verb
 from pgdrift.core.model import Event, Finding, Standing
+from pgdrift.core.shown import marked, render
+from pgdrift.core.shown.report import rule_note, tray_notes
+from pgdrift.core.why.blame import blame_line
 from pgdrift.errors import PgdriftError
 from pgdrift.log import get_logger, redact
 from pgdrift.web import view
@@ -39,6 +42,8 @@ async def status(request: web.Request) -> web.Response:
         "standings": view.by_concern(standings),
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
+        "channel_notes": [tray_notes(t) for t in site.trays() if tray_notes(t)],
+        "rule_notes": [note for note in map(rule_note, site.rules()) if note],
     }
     return await _page(request, "status.html", base="", **context)
 
@@ -57,6 +62,15 @@ async def environment(request: web.Request) -> web.Response:
             i
             for i in site.incidents()
             if i.environment == standing.environment and i.state is State.OPEN
+        ],
+        "state": lambda incident: marked.state(incident, site.marks(), site.now()),
+        "said": lambda incident: [
+            marked.mark_text(m) for m in site.marks() if m.incident == incident.id
+        ],
+        "silences": [
+            marked.mark_text(m)
+            for m in site.marks()
+            if m.incident is None and m.verb is not Verb.ACCEPT and m.is_for(standing.environment)
         ],
         "events": events,
         "timeline_lost": lost,
@@ -139,6 +153,7 @@ def _make_templates() -> Environment:
         "view": view,
         "diff": _diff,
         "direction_words": render.direction_words,
+        "blame_line": blame_line,
         "static": _stamp,
     }
     return env

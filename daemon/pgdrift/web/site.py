@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from pgdrift.core.incident import Incident
+from pgdrift.core.alerts.incident import Incident
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark
+from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 
 
@@ -27,6 +30,9 @@ class Site:
     live: Callable[[], bool]
     version: str
     kinds: frozenset[str] = frozenset()
+    rules: Callable[[], Iterable[RuleStanding]] = tuple
+    trays: Callable[[], Iterable[Tray]] = tuple
+    marks: Callable[[], Sequence[Mark]] = tuple
     now: Callable[[], datetime] = utc_now
 
 

@@ -18,9 +18,11 @@ from pgdrift.core.model import (
     Severity,
     Standing,
 )
-from pgdrift.core.render import blame_words, one_line, value_text
+from pgdrift.core.shown.render import blame_words, one_line, value_text
+from pgdrift.core.why.migrations import words
 
 _GIST_LENGTH = 48
+_MIGRATIONS = 10
 _CONCERN = {"critical": 0, "warning": 1, "unknown": 2, "info": 3, "ok": 4}
 
 
@@ -136,6 +138,13 @@ def directions(found: Iterable[Finding]) -> tuple[tuple[str, int], ...]:
     }
     counts = Counter(f.direction for f in found)
     return tuple((word, counts[d]) for d, word in words.items() if counts[d])
+
+
+def histories(against: Against) -> list[str]:
+    """Say which migrations differ, the gravest first and not too many."""
+    said = [words(f) for f in against.histories[:_MIGRATIONS]]
+    more = len(against.histories) - _MIGRATIONS
+    return [*said, f"and {more} more migrations"] if more > 0 else said
 
 
 def yardstick_words(yardstick: str) -> str:
