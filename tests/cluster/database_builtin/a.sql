@@ -1,0 +1,2 @@
+-- since: 17; database: LOCALE 'C'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- database: LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- database: ENCODING 'UTF8'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- database: ENCODING 'SQL_ASCII'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- since: 15; database: LOCALE 'C'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- database: LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'
+SELECT 1;

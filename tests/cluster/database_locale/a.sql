@@ -1,0 +1,2 @@
+-- database: LC_COLLATE 'C' LC_CTYPE 'C'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- database: LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'
+SELECT 1;

@@ -1,0 +1,2 @@
+-- database: LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en' ICU_RULES '&a < g'
+SELECT 1;

@@ -1,0 +1,4 @@
+-- since: 16
+CREATE ROLE app;
+CREATE ROLE staff;
+GRANT staff TO app WITH INHERIT FALSE, SET FALSE;

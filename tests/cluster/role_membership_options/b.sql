@@ -1,0 +1,6 @@
+CREATE ROLE app;
+CREATE ROLE staff;
+CREATE ROLE manager;
+GRANT staff TO manager WITH ADMIN TRUE;
+GRANT staff TO app WITH INHERIT FALSE, SET FALSE;
+GRANT staff TO app GRANTED BY manager;

@@ -1,0 +1,3 @@
+CREATE ROLE app;
+SET allow_in_place_tablespaces = on;
+CREATE TABLESPACE fast LOCATION '';

@@ -1,0 +1,2 @@
+CREATE ACCESS METHOD m TYPE TABLE HANDLER heap_tableam_handler;
+CREATE ACCESS METHOD gone TYPE TABLE HANDLER heap_tableam_handler;

@@ -1,0 +1,6 @@
+-- since: 14
+CREATE TYPE t;
+CREATE FUNCTION t_in(cstring) RETURNS t LANGUAGE internal IMMUTABLE STRICT AS 'point_in';
+CREATE FUNCTION t_out(t) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'point_out';
+CREATE TYPE t (INPUT = t_in, OUTPUT = t_out, LIKE = point, ELEMENT = float8,
+    SUBSCRIPT = raw_array_subscript_handler);

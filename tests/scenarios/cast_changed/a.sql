@@ -1,0 +1,6 @@
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TYPE span AS RANGE (subtype = float8);
+CREATE FUNCTION number(mood) RETURNS int LANGUAGE sql AS 'SELECT 1';
+
+CREATE CAST (mood AS int) WITH FUNCTION number(mood);
+CREATE CAST (mood AS bigint) WITH INOUT;

@@ -1,0 +1,2 @@
+CREATE COLLATION c (locale = 'C');
+CREATE COLLATION gone (locale = 'C');

@@ -1,0 +1,2 @@
+CREATE COLLATION c (provider = builtin, locale = 'C');
+CREATE COLLATION d (locale = 'C');

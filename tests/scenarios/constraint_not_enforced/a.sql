@@ -1,0 +1,3 @@
+-- since: 18
+CREATE TABLE r (a int CONSTRAINT r_pk PRIMARY KEY);
+CREATE TABLE t (a int CONSTRAINT c CHECK (a > 0), b int CONSTRAINT f REFERENCES r);

@@ -1,0 +1,4 @@
+-- since: 15
+CREATE TABLE r (a int, b int, CONSTRAINT r_pk PRIMARY KEY (a, b));
+CREATE TABLE t (a int CONSTRAINT u UNIQUE, b int,
+    CONSTRAINT f FOREIGN KEY (a, b) REFERENCES r ON DELETE SET NULL);

@@ -1,0 +1,2 @@
+CREATE DOMAIN code AS text COLLATE "C";
+CREATE DOMAIN later AS int CONSTRAINT positive CHECK (VALUE > 0);

@@ -1,0 +1,9 @@
+CREATE TRANSFORM FOR int LANGUAGE sql (
+    FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));
+CREATE FUNCTION a() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION b() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION c() RETURNS SETOF int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION d() RETURNS bigint LANGUAGE internal AS 'window_row_number';
+CREATE FUNCTION e() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
+CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION g(VARIADIC a int[]) RETURNS TABLE (x int, y text) LANGUAGE sql AS 'SELECT 1, ''''';

@@ -1,0 +1,10 @@
+CREATE TABLE t (a int, b text);
+CREATE TABLE u (a int, b text);
+CREATE INDEX moved ON t (a);
+CREATE INDEX counted ON t (lower(b));
+CREATE TABLE p (a int) PARTITION BY LIST (a);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE INDEX whole ON ONLY p (a);
+CREATE INDEX part ON p1 (a);
+ALTER INDEX whole ATTACH PARTITION part;
+COMMENT ON INDEX part IS 'told for itself';

@@ -1,0 +1,10 @@
+CREATE TABLE t (a int, b text);
+CREATE TABLE u (a int, b text);
+CREATE INDEX moved ON u (a);
+CREATE INDEX counted ON t (lower(b));
+ALTER INDEX counted ALTER COLUMN 1 SET STATISTICS 100;
+CREATE TABLE p (a int) PARTITION BY LIST (a);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE INDEX whole ON ONLY p (a);
+CREATE INDEX part ON p1 (a);
+COMMENT ON INDEX part IS 'told for itself';

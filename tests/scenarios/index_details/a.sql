@@ -1,0 +1,10 @@
+CREATE TABLE t (a int, b text, c tsvector);
+CREATE INDEX i1 ON t (a, b);
+CREATE INDEX i2 ON t (a);
+CREATE INDEX i3 ON t (a);
+CREATE INDEX i4 ON t (b);
+CREATE INDEX i5 ON t (b);
+CREATE INDEX i6 ON t (a);
+CREATE INDEX i7 ON t (a) WHERE a > 0;
+CREATE INDEX i8 ON t USING gist (c);
+CREATE INDEX i9 ON t (lower(b));

@@ -1,0 +1,10 @@
+CREATE TABLE t (a int, b text, c tsvector);
+CREATE INDEX i1 ON t (b, a);
+CREATE INDEX i2 ON t (a DESC);
+CREATE INDEX i3 ON t (a NULLS FIRST);
+CREATE INDEX i4 ON t (b text_pattern_ops);
+CREATE INDEX i5 ON t (b COLLATE "C");
+CREATE INDEX i6 ON t (a) INCLUDE (b);
+CREATE INDEX i7 ON t (a) WHERE a > 1;
+CREATE INDEX i8 ON t USING gist (c tsvector_ops (siglen = 100));
+CREATE INDEX i9 ON t (upper(b));

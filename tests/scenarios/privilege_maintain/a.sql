@@ -1,0 +1,3 @@
+-- since: 17
+CREATE TABLE t (a int);
+GRANT SELECT ON t TO pg_monitor;

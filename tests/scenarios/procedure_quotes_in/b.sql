@@ -1,0 +1,2 @@
+CREATE PROCEDURE p(a text DEFAULT 'it''s a, b', "b, IN c" int DEFAULT 1, d text DEFAULT E'\\, ', IN e int DEFAULT 2)
+    LANGUAGE sql AS 'SELECT 1';

@@ -1,0 +1,4 @@
+CREATE TABLE t (a int PRIMARY KEY);
+CREATE PUBLICATION p FOR TABLE t;
+DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO pg_monitor', current_database()); END $$;
+ALTER PUBLICATION p OWNER TO pg_monitor;

@@ -1,0 +1,2 @@
+CREATE TABLE t (a int PRIMARY KEY, b int, secret text);
+CREATE PUBLICATION p FOR TABLE t;

@@ -1,0 +1,1 @@
+CREATE TYPE gone AS RANGE (subtype = float8);

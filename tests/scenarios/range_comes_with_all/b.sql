@@ -1,0 +1,1 @@
+CREATE TYPE came AS RANGE (subtype = float8);

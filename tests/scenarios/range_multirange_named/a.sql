@@ -1,0 +1,2 @@
+-- since: 14
+CREATE TYPE r AS RANGE (subtype = float8, multirange_type_name = many);

@@ -1,0 +1,2 @@
+CREATE TYPE r AS RANGE (subtype = float8);
+REVOKE EXECUTE ON FUNCTION r(float8, float8) FROM PUBLIC;

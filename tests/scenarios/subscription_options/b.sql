@@ -1,0 +1,3 @@
+CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1 password=hunter2' PUBLICATION p
+    WITH (connect = false, binary = true, streaming = on, synchronous_commit = 'local');
+COMMENT ON SUBSCRIPTION s IS 'from afar';

@@ -1,0 +1,2 @@
+CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1 password=hunter2' PUBLICATION p
+    WITH (connect = false, two_phase = true, disable_on_error = true);

@@ -1,0 +1,9 @@
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TYPE shape AS (a int);
+CREATE TABLE p (a int, b text) PARTITION BY LIST (a);
+CREATE TABLE q (a int, b text) PARTITION BY RANGE (b);
+CREATE TABLE t (a int);
+CREATE TABLE u (a int);
+CREATE TABLE v (a int);
+CREATE UNIQUE INDEX ui ON u (a);
+ALTER TABLE u ALTER a SET NOT NULL;

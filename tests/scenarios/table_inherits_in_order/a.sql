@@ -1,0 +1,3 @@
+CREATE TABLE one (a int);
+CREATE TABLE two (b int);
+CREATE TABLE t (c int) INHERITS (one, two);

@@ -1,0 +1,7 @@
+CREATE TEXT SEARCH PARSER p (
+    START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype
+);
+CREATE TEXT SEARCH DICTIONARY "a, b" (TEMPLATE = simple);
+CREATE TEXT SEARCH CONFIGURATION c (PARSER = default);
+ALTER TEXT SEARCH CONFIGURATION c ADD MAPPING FOR word, asciiword WITH "a, b", english_stem;
+ALTER TEXT SEARCH CONFIGURATION c ADD MAPPING FOR email WITH simple;

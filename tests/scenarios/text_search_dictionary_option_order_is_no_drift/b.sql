@@ -1,0 +1,1 @@
+CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = snowball, STOPWORDS = 'russian', LANGUAGE = 'russian');

@@ -1,0 +1,2 @@
+CREATE VIEW v AS SELECT 2 AS a, 'x'::text AS b;
+CREATE MATERIALIZED VIEW m AS SELECT 2 AS a, 'x'::text AS b;
