@@ -1,6 +1,7 @@
 """Fixtures that need a server: one real PostgreSQL per worker, fresh databases per test.
 
-PGDRIFT_TEST_PG_BIN=<folder with initdb and postgres> runs the suite on another major version.
+PGDRIFT_TEST_PG_BIN=<folder with initdb and postgres> runs the suite on another major version;
+PGDRIFT_MATRIX=1 leaves out what needs no run on each.
 """
 
 from __future__ import annotations
@@ -13,13 +14,29 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pgdrift.core.names import quote_ident
 from pgdrift.sources.embedded import EmbeddedServer
+from tests.daemon.proxy import Proxy
+from tests.majors import ONCE
 
 MakeDatabase = Callable[..., Awaitable[str]]
 MakeRole = Callable[..., Awaitable[str]]
 Execute = Callable[[str, str], Awaitable[None]]
+
+collect_ignore = ONCE if os.environ.get("PGDRIFT_MATRIX") else []
+
+# Properties run alike on a busy machine: there is no deadline for one example. `quick` is for
+# `make test-core`, which is run often.
+for _name, _examples in (("suite", 30), ("quick", 5)):
+    settings.register_profile(
+        _name,
+        max_examples=_examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("suite")
 
 # Durability off: what a crash of the machine loses is gone at the end anyway.
 _SETTINGS = {
@@ -54,6 +71,22 @@ def execute() -> Execute:
     return run_sql
 
 
+async def drop_database(dsn: str, name: str) -> None:
+    """Drop a database as a superuser of its server, whoever is still in it."""
+    drop = f"drop database if exists {quote_ident(name)} with (force)"
+    try:
+        await run_sql(dsn, drop)
+    except asyncpg.ObjectInUseError:
+        # Not even by force while it has a subscription, which would say goodbye to its server.
+        literal = "'" + name.replace("'", "''") + "'"
+        await run_sql(
+            dsn,
+            "set allow_system_table_mods = on; delete from pg_subscription s using pg_database d"
+            f" where d.oid = s.subdbid and d.datname = {literal}",
+        )
+        await run_sql(dsn, drop)
+
+
 @pytest.fixture
 async def make_database(server: EmbeddedServer) -> AsyncIterator[MakeDatabase]:
     """`await make_database()` returns the superuser's DSN of a new, empty database.
@@ -70,14 +103,14 @@ async def make_database(server: EmbeddedServer) -> AsyncIterator[MakeDatabase]:
         await run_sql(
             server.dsn(), f"create database {ident} template {quote_ident(template)} {options}"
         )
-        made.append(ident)
+        made.append(name)
         if sql:
             await run_sql(server.dsn(name), sql)
         return server.dsn(name)
 
     yield make
-    for ident in reversed(made):
-        await run_sql(server.dsn(), f"drop database if exists {ident} with (force)")
+    for name in reversed(made):
+        await drop_database(server.dsn(), name)
 
 
 @pytest.fixture
@@ -107,3 +140,11 @@ async def make_role(server: EmbeddedServer, make_database: MakeDatabase) -> Asyn
         for dsn in dsns:
             await run_sql(dsn, f"drop owned by {ident} cascade")
         await run_sql(server.dsn(), f"drop role if exists {ident}")
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    """A way to a server that can be cut; it leads nowhere before it is started."""
+    made = Proxy()
+    yield made
+    await made.stop()

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.db, pytest.mark.timeout(1300)]
 
 ROOT = Path(__file__).parents[1]
 
 
 def _bench(*arguments: str) -> str:
-    command = [sys.executable, "-m", "bench", "--tables", "20", "--rounds", "1", *arguments]
+    command = [sys.executable, "-m", "bench", "--tables", "20", "--rounds", "1", "--commits", "4"]
+    command += arguments
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

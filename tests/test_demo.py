@@ -28,6 +28,9 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc"),
 ]
 
+# Waited only where something fails.
+PATIENCE = 240.0
+
 
 class Running:
     """A demo in a process of its own, with a temporary folder of its own."""
@@ -52,7 +55,7 @@ class Running:
     def said(self) -> str:
         return self.output.read_text()
 
-    def wait_for(self, words: str, seconds: float = 60) -> None:
+    def wait_for(self, words: str, seconds: float = PATIENCE) -> None:
         assert until(lambda: words in self.said or self.process.poll() is not None, seconds)
         assert words in self.said, self.said
 
@@ -70,7 +73,7 @@ def processes(words: str) -> Iterator[str]:
                     yield f"{entry.name}: {line}"
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -109,7 +112,7 @@ def start() -> Iterator[Callable[..., Running]]:
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         return str(answer.read().decode())
 
 
@@ -121,7 +124,7 @@ def test_the_story_plays_people_are_told_and_ctrl_c_leaves_nothing(
         taken.listen()
         port = int(taken.getsockname()[1])
         demo = start(port=port)
-        demo.wait_for("Everything stays up until Ctrl-C", 110)
+        demo.wait_for("Everything stays up until Ctrl-C")
     assert "The story is complete" in demo.said, demo.said
     assert f"port {port} is taken" in demo.said
     for step in STORY:
@@ -139,7 +142,7 @@ def test_the_story_plays_people_are_told_and_ctrl_c_leaves_nothing(
     assert "iframe" in caught
 
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(timeout=30) == 0, demo.said
+    assert demo.process.wait(PATIENCE) == 0, demo.said
     assert demo.left_behind() == []
     assert "Traceback" not in demo.said
     with pytest.raises(URLError):
@@ -154,10 +157,18 @@ def sorted_labels(text: str) -> str:
 
 
 def test_it_ends_by_itself_after_the_time_it_was_given(start: Callable[..., Running]) -> None:
-    demo = start(exit_after=40)
-    assert demo.process.wait(timeout=60) == 0, demo.said
+    """It uses all that it is given, so it is given little first, and more on a slow machine."""
+    demo = tried(start, 22) or tried(start, 45) or start(exit_after=180)
+    assert demo.process.wait(180 + PATIENCE) == 0, demo.said
     assert "The story is complete" in demo.said
     assert demo.left_behind() == []
+
+
+def tried(start: Callable[..., Running], seconds: float) -> Running | None:
+    """Return a demo that ended after these seconds if its story was complete by then."""
+    demo = start(exit_after=seconds)
+    demo.process.wait(seconds + PATIENCE)
+    return demo if "The story is complete" in demo.said else None
 
 
 @pytest.mark.parametrize("seconds", [0.3, 3])
@@ -165,7 +176,7 @@ def test_a_story_that_had_no_time_to_end_is_a_failure(
     start: Callable[..., Running], seconds: float
 ) -> None:
     demo = start(exit_after=seconds)
-    assert demo.process.wait(timeout=40) == 1
+    assert demo.process.wait(PATIENCE) == 1
     assert "The story did not come to its end" in demo.said
     assert "Traceback" not in demo.said
     assert demo.left_behind() == []

@@ -19,10 +19,14 @@ from pydantic import BaseModel
 
 from pgdrift import errors
 from pgdrift.cli import app
+from pgdrift.core.alike import majors, places, spelling
 from pgdrift.core.kinds import KINDS
+from pgdrift.core.texts import respell
+from pgdrift.core.why import named
 from pgdrift.metrics import METRICS
+from pgdrift.reconcile import capture
 from pgdrift.settings import Settings, load
-from pgdrift.sources import refusals
+from pgdrift.sources import held, refusals, uncovered
 from pgdrift.store import failures
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +34,7 @@ DAEMON = ROOT / "daemon" / "pgdrift"
 CORE = DAEMON / "core"
 EXAMPLE = ROOT / "config" / "pgdrift.example.yaml"
 SCENARIOS = ROOT / "tests" / "scenarios"
+CLUSTER = ROOT / "tests" / "cluster"
 
 NAMES = {kind.name for kind in KINDS}
 
@@ -68,7 +73,19 @@ def strings(path: Path) -> Iterator[ast.Constant]:
 
 @pytest.mark.parametrize(
     "module",
-    ["compare", "threeway", "normalise", "judge", "incident", "look", "route", "digest", "book"],
+    [
+        "compare",
+        "threeway",
+        "alike/normalise",
+        "judge",
+        "alerts/incident",
+        "look",
+        "alerts/route",
+        "digest",
+        "book",
+        "ignore",
+        "renamed",
+    ],
 )
 def test_what_decides_names_no_kind(module: str) -> None:
     path = CORE / f"{module}.py"
@@ -95,7 +112,7 @@ def in_words(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-DRIFTS = sorted(SCENARIOS.glob("*/drift.json"))
+DRIFTS = sorted([*SCENARIOS.glob("*/drift.json"), *CLUSTER.glob("*/drift.json")])
 
 
 def test_every_kind_has_a_scenario() -> None:
@@ -104,7 +121,7 @@ def test_every_kind_has_a_scenario() -> None:
 
 
 def test_every_scenario_is_whole() -> None:
-    for folder in (p for p in SCENARIOS.iterdir() if p.is_dir()):
+    for folder in (p for p in (*SCENARIOS.iterdir(), *CLUSTER.iterdir()) if p.is_dir()):
         assert {p.name for p in folder.iterdir()} >= {"a.sql", "b.sql", "drift.json"}, folder.name
 
 
@@ -132,6 +149,64 @@ def test_a_kind_holds_data_and_no_algorithm(path: Path) -> None:
         if isinstance(node, ast.FunctionDef):
             body = [n for n in node.body if not isinstance(n, ast.Expr)]
             assert len(body) <= 4, f"{where(path, node)} {node.name}"
+
+
+# The kinds that tables and rules name exist
+
+TABLES_OF_KINDS: Mapping[str, set[str]] = {
+    "history": {
+        *named._OF_THE_WHOLE,
+        *named._ROUTINES,
+        *named._UNHEARD,
+        *(kind for kinds in named._KINDS.values() for kind in kinds),
+        *(kind for kinds in named._CALLED.values() for kind in kinds),
+    },
+    "spelling": {
+        *spelling.PRINTED,
+        *spelling.PRINTED_WITHIN,
+        *(
+            kind
+            for pairs in (
+                spelling._DEFAULTS,
+                spelling._DEFAULTS_OF_TYPES,
+                spelling._QUERIES,
+                spelling._BODIES,
+            )
+            for kind, _ in pairs
+        ),
+    },
+    "places": {*places.PLACES, *places._OF_SCHEMA},
+    "majors": set(majors._NOT_NULL_SINCE),
+    "respell": {*respell._STUBS, *respell._PARENTS},
+    "held": {*held.HELD, *held._SINCE},
+    "uncovered": set(uncovered._ON_MEMBERS),
+    "capture": {*capture.CATALOGS, *capture.COLUMNS_OF},
+}
+
+
+@pytest.mark.parametrize("table", TABLES_OF_KINDS)
+def test_a_table_names_no_kind_that_does_not_exist(table: str) -> None:
+    assert TABLES_OF_KINDS[table]
+    assert TABLES_OF_KINDS[table] <= NAMES
+
+
+def asked_for(path: Path) -> Iterator[ast.Constant]:
+    """Give the strings that a module holds against a `kind`, or makes an identity of."""
+    for node in ast.walk(tree(path)):
+        words: list[ast.expr] = []
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ObjectId":
+            words = node.args[:1]
+        elif isinstance(node, ast.Compare) and getattr(node.left, "attr", "") == "kind":
+            words = node.comparators
+        for word in (part for outer in words for part in (outer, *getattr(outer, "elts", ()))):
+            if isinstance(word, ast.Constant) and isinstance(word.value, str):
+                yield word
+
+
+def test_no_rule_asks_for_a_kind_that_does_not_exist() -> None:
+    asked = [(p, word) for p in sources(DAEMON) for word in asked_for(p)]
+    assert len(asked) > 5
+    assert [where(p, word) for p, word in asked if word.value not in NAMES] == []
 
 
 # The core takes values and returns values
@@ -176,6 +251,33 @@ def test_the_core_awaits_nothing_and_asks_no_clock(path: Path) -> None:
         if isinstance(node, ast.Call):
             called = getattr(node.func, "id", getattr(node.func, "attr", ""))
             assert called not in _CALLS, where(path, node)
+
+
+# Only `reconcile` writes to an environment
+
+# Where a session is opened, and where one is told that it may write: the scratch server is ours,
+# and so are the servers of the demo. That the daemon never sees `reconcile` an import contract says.
+OPENS = {"sources/connection.py", "sources/sqlfile.py", "demo/databases.py"}
+WRITES = {"reconcile/writing.py", "sources/scratch.py"}
+_MAY_WRITE = re.compile(r"READ\s+WRITE|transaction_read_only\W+(off|false|0)", re.IGNORECASE)
+
+
+def opens(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"connect", "create_pool"}
+        and getattr(node.func.value, "id", "") == "asyncpg"
+        for node in ast.walk(tree(path))
+    )
+
+
+def test_only_reconcile_writes_to_an_environment() -> None:
+    found = {p.relative_to(DAEMON).as_posix(): p for p in sources(DAEMON)}
+    assert {name for name, p in found.items() if opens(p)} == OPENS
+    assert {
+        n for n, p in found.items() if any(_MAY_WRITE.search(str(s.value)) for s in strings(p))
+    } == WRITES
 
 
 # Errors by whose fault they are
@@ -355,7 +457,9 @@ def test_every_setting_is_in_the_docs(setting: str) -> None:
     if not path or setting in SECTIONS:
         return
     heading = path.replace("(", " (type: ").replace("environments.*", "environments.<name>")
-    heading = heading.replace("channels.*", "channels.<name>").replace(".*", "[]")
+    for by_name in ("channels", "owners"):
+        heading = heading.replace(f"alerts.{by_name}.*", f"alerts.{by_name}.<name>")
+    heading = heading.replace(".*", "[]")
     section = doc("configuration.md").partition(f"## `{heading}`")[2].partition("\n## ")[0]
     assert f"| `{key}` |" in section
 

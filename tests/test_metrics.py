@@ -3,13 +3,16 @@
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pgdrift.core.incident import Incident, State
-from pgdrift.core.model import Against, Origin, Outcome, Standing
+from pgdrift.core.alerts.incident import Incident, State
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark, Verb
+from pgdrift.core.model import Against, Origin, Outcome, Severity, Standing
 from pgdrift.metrics import METRICS, NOTIFIED, Metrics, markdown
 from tests.web import sample
 
@@ -22,7 +25,17 @@ class Fleet:
     def __init__(self) -> None:
         self.standings: dict[str, Standing] = sample.standings()
         self.incidents: list[Incident] = sample.incidents()
-        self.metrics = Metrics(lambda: self.standings, lambda: self.incidents, lambda: sample.NOW)
+        self.ears = {"production": True}
+        self.trays = [Tray("oncall", waiting=1, oldest_at=datetime(2026, 11, 22, tzinfo=UTC))]
+        self.marks: tuple[Mark, ...] = ()
+        self.metrics = Metrics(
+            lambda: self.standings,
+            lambda: self.incidents,
+            lambda: sample.NOW,
+            ears=lambda: self.ears,
+            trays=lambda: self.trays,
+            marks=lambda: self.marks,
+        )
 
     def series(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         text = self.metrics.render()[0].decode()
@@ -194,6 +207,38 @@ def test_the_page_holds_every_metric_of_the_table_with_its_labels(fleet: Fleet) 
         assert all(n.keys() == set(row.labels) for n in named)
 
 
+def test_how_the_channels_stand(fleet: Fleet) -> None:
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    fleet.trays = [Tray("oncall", waiting=2, oldest_at=at, given_up=1), Tray("dba")]
+    oldest = "pgdrift_notifications_oldest_waiting_timestamp_seconds"
+    assert fleet.value("pgdrift_notifications_waiting", channel="oncall") == 2
+    assert fleet.value("pgdrift_notifications_waiting", channel="dba") == 0
+    assert fleet.value("pgdrift_notifications_given_up", channel="oncall") == 1
+    assert fleet.value(oldest, channel="oncall") == at.timestamp()
+    assert [n["channel"] for n in fleet.named(oldest)] == ["oncall"]
+
+
+def test_who_listens_and_what_was_heard(fleet: Fleet) -> None:
+    fleet.ears["staging"] = False
+    fleet.metrics.known(["production", "staging"], [])
+    fleet.metrics.heard("production")
+    fleet.metrics.heard("production")
+    fleet.metrics.woken("production", 0.2)
+    for environment, up, heard, woken in (("production", 1, 2, 1), ("staging", 0, 0, 0)):
+        assert fleet.value("pgdrift_listener_up", environment=environment) == up
+        assert fleet.value("pgdrift_listener_heard_total", environment=environment) == heard
+        assert fleet.value("pgdrift_wakeups_total", environment=environment) == woken
+    assert fleet.value("pgdrift_wakeup_delay_seconds_count") == 1
+
+    del fleet.ears["staging"]
+    fleet.metrics.known(["production"], [])
+    assert "staging" not in {
+        n["environment"]
+        for name in ("pgdrift_listener_up", "pgdrift_wakeups_total", "pgdrift_listener_heard_total")
+        for n in fleet.named(name)
+    }
+
+
 def test_no_object_name_is_a_label(fleet: Fleet) -> None:
     page = fleet.metrics.render()[0].decode()
     assert "order_total" not in page
@@ -220,4 +265,18 @@ def test_promtool_has_nothing_to_complain_of(fleet: Fleet) -> None:
 
 def test_the_documentation_is_the_table() -> None:
     documented = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    assert documented == markdown(), "run: python -m pgdrift.metrics > docs/metrics.md"
+    assert documented == markdown(), "run: make docs"
+
+
+def test_an_incident_that_somebody_took_on_or_silenced_is_told_apart() -> None:
+    now = sample.NOW
+    open_ = Incident("i", "production", "reach", State.OPEN, Severity.CRITICAL, now, now, now)
+    pending = replace(open_, id="p", state=State.PENDING)
+    ack = Mark(1, Verb.ACK, "ada", "on it", now, environment="production", incident="i")
+    silence = replace(ack, id=2, verb=Verb.SILENCE)
+    fleet = Fleet()
+    fleet.incidents = [open_, pending]
+    for marks, state in (((), "open"), ((ack,), "acknowledged"), ((ack, silence), "silenced")):
+        fleet.marks = marks
+        assert fleet.value("pgdrift_incidents", environment="production", state=state) == 1
+        assert fleet.value("pgdrift_incidents", environment="production", state="pending") == 1

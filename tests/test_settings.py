@@ -203,3 +203,108 @@ def test_variables_that_kubernetes_sets_for_a_service_are_let_pass(
         monkeypatch.setenv(f"PGDRIFT_{name}", "tcp://10.0.0.1:8080")
     monkeypatch.setenv("PGDRIFT_STORE__URL", "sqlite:///other.db")
     assert load(None).store.url == "sqlite:///other.db"
+
+
+ENVIRONMENT = "environments:\n  a: {{ {} }}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (ENVIRONMENT.format("protected: true"), "c.yaml:2: environments.a: neither is given"),
+        (ENVIRONMENT.format("dsn: x, dsn_file: y"), "two sources for one secret"),
+        (ENVIRONMENT.format("dsn: x, snapshot: y.json"), "dsn and snapshot are given"),
+        (ENVIRONMENT.format("snapshot: y.sql"), "ends in .json"),
+        (ENVIRONMENT.format("snapshot: y.json, notify: x"), "notify: a snapshot file has none"),
+        (ENVIRONMENT.format("snapshot: y.json, ledger: pggit"), "ledger: a snapshot file has none"),
+        (ENVIRONMENT.format("snapshot: y.json, histories: []"), "histories: a snapshot file has"),
+        (
+            ENVIRONMENT.format("snapshot: y.json, sync_points: [{migration: x}]"),
+            "sync_points: a snapshot file has none",
+        ),
+        (
+            ENVIRONMENT.format("dsn: x, histories: [flyway, livuibase]"),
+            "a.histories: no migration tool is called 'livuibase'; did you mean 'liquibase'?",
+        ),
+        (
+            ENVIRONMENT.format("dsn: x, sync_points: [{migration: x, tool: Flyway}]"),
+            "c.yaml:2: environments.a.sync_points.0.tool: no migration tool is called 'Flyway'",
+        ),
+        (ENVIRONMENT.format("dsn: x, sync_points: [{}]"), "every migration would declare"),
+        (ENVIRONMENT.format("dsn: x, sync_points: [{migration: '*'}]"), "every migration would"),
+        (ENVIRONMENT.format("dsn: x, follows: migrations"), "(with a slash in it)"),
+        (ENVIRONMENT.format("dsn: x, follows: schema.sq"), "neither an environment nor the path"),
+        (
+            ENVIRONMENT.format("dsn: x, follows: schema.sql") + "scratch: { embedded: never }\n",
+            "a.follows: SQL is loaded into a scratch server, and there is none",
+        ),
+        ("scratch: { dsn: x, dsn_file: y }\n", "c.yaml:1: scratch: two sources for one secret"),
+        ("scratch: { embedded: maybe }\n", "c.yaml:1: scratch.embedded"),
+    ],
+)
+def test_files_that_cannot_stand_for_a_server_are_refused(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    said = refusal(tmp_path / "c.yaml", text)
+    assert words in said
+    assert "hint: " in said
+
+
+@pytest.mark.parametrize("follows", ["schema.sql", "./migrations", "/srv/migrations", "x.json"])
+def test_a_file_or_a_folder_can_be_followed(tmp_path: Path, follows: str) -> None:
+    text = ENVIRONMENT.format(f"snapshot: y.json, follows: {follows}")
+    taken = taken_or_refused(tmp_path / "c.yaml", text)
+    assert taken
+    assert taken.environments["a"].follows == follows
+    with pytest.raises(ConfigError, match=r"the snapshot file y\.json stands for a server"):
+        taken.environments["a"].read_dsn()
+
+
+def test_a_named_scratch_server_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text(f"postgresql://u:{SECRET}@h/db\n")
+    text = ENVIRONMENT.format("dsn: x, follows: schema.sql")
+    text += f"scratch: {{ dsn_file: {tmp_path / 'dsn'}, embedded: never }}\n"
+    taken = taken_or_refused(tmp_path / "c.yaml", text)
+    assert taken
+    assert taken.scratch.read_dsn() == f"postgresql://u:{SECRET}@h/db"
+    (tmp_path / "dsn").unlink()
+    with pytest.raises(ConfigError, match="cannot read dsn_file"):
+        taken.scratch.read_dsn()
+
+
+ONE = "environments:\n  a:\n    dsn: postgresql://h/d\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (f"{ONE}    roles: {{ x: app, y: app }}\n", 4, "roles: two are called 'app'"),
+        (f"{ONE}    schemas: {{ x: t, y: t }}\n", 4, "schemas: two are called 't'"),
+        ("compare:\n  severity:\n  - severity: none\n", 3, "compare.severity.0.severity"),
+        ("compare:\n  severity:\n  - object: x\n", 3, "compare.severity.0.severity"),
+        ("compare:\n  partitions: some\n", 2, "compare.partitions"),
+        ("compare:\n  leave_out: [everything]\n", 2, "compare.leave_out"),
+        ("compare:\n  ignore:\n  - { object: x, reason: '' }\n", 3, "compare.ignore.0.reason"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_refused(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    said = refusal(tmp_path / "c.yaml", text)
+    assert f"c.yaml:{line}: " in said
+    assert words in said
+
+
+def test_rules_of_a_file_stand_behind_those_of_the_configuration(tmp_path: Path) -> None:
+    rules = tmp_path / "ignore.yaml"
+    (tmp_path / "c.yaml").write_text(
+        f"compare:\n  ignore: [{{object: a, reason: r}}]\n  ignore_file: {rules}\n", "utf-8"
+    )
+    assert [r.object for r in load(tmp_path / "c.yaml").compare.ignore] == ["a"]
+    rules.write_text("ignore:\n- {object: b, reason: r, until: 2027-01-31}\n", "utf-8")
+    found = load(tmp_path / "c.yaml").compare.ignore
+    assert [(r.object, r.until) for r in found] == [("a", None), ("b", date(2027, 1, 31))]
+    rules.write_bytes(b"\xff")
+    assert "cannot read compare.ignore_file" in refusal(
+        tmp_path / "c.yaml", (tmp_path / "c.yaml").read_text("utf-8")
+    )

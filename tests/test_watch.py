@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 
 from pgdrift.core.book import Book, Step
 from pgdrift.core.look import Upstream, Watched
-from pgdrift.core.model import Origin, Outcome, Reading, Standing
+from pgdrift.core.model import History, Origin, Outcome, Reading, Standing
 from pgdrift.errors import ConfigError, SourceError, StoreError
 from pgdrift.watch import Ports, Timing, Watch
 from tests.core.build import snap, table
@@ -20,20 +23,32 @@ class World:
     """What a watch reads from and keeps in, and what it showed."""
 
     error: Exception | None = None
+    histories: tuple[History, ...] = ()
     store_errors: list[StoreError] = field(default_factory=list)
     reads: int = 0
     steps: list[Step] = field(default_factory=list)
     shown: list[Standing] = field(default_factory=list)
     looks: list[Outcome] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
+    book: Book = field(default_factory=lambda: Book("production"))
+    during: Callable[[], object] = lambda: None
+
+    async def looked_times(self, times: int) -> None:
+        """Return once it has looked so often."""
+        async with asyncio.timeout(120):
+            while len(self.looks) < times:
+                await asyncio.sleep(0.001)
 
     async def read(self, _: Book) -> Reading:
         self.reads += 1
+        self.during()
         if self.error:
             raise self.error
-        return Reading(snap(table()), "gate")
+        return Reading(snap(table()), "gate", histories=self.histories)
 
-    async def load(self, name: str) -> Book:
-        return Book(name)
+    async def load(self, _: str) -> Book:
+        return self.book
 
     async def save(self, step: Step) -> None:
         if self.store_errors:
@@ -47,7 +62,7 @@ class World:
         self.looks.append(outcome)
 
     def changed(self, _: str, counts: Mapping[Origin, int]) -> None:
-        assert not counts
+        assert not counts or self.book.snapshot
 
 
 def watch(world: World, **timing: float) -> Watch:
@@ -61,6 +76,8 @@ def watch(world: World, **timing: float) -> Watch:
         changed=world.changed,
         wake_sinks=lambda: None,
         wake_upstream=lambda: None,
+        woken=lambda name, _: world.woken.append(name),
+        remarks=lambda: world.remarks,
     )
     return Watch(Watched("production"), Timing(**timing), ports)
 
@@ -101,9 +118,104 @@ async def test_what_cannot_be_read_is_unknown_with_its_reason(error: Exception) 
     assert (step.outcome, step.reason, step.failures) == (Outcome.UNKNOWN, str(error), 1)
 
 
+class Slow(tuple[History, ...]):  # noqa: SLOT001  a tuple with slots can hold nothing more
+    """Histories that say when they are asked for, and answer when they are let."""
+
+    asked: Callable[[], object]
+    go_on: threading.Event
+
+    def __new__(cls, asked: Callable[[], object], go_on: threading.Event) -> Self:
+        made = super().__new__(cls)
+        made.asked, made.go_on = asked, go_on
+        return made
+
+    def __iter__(self) -> Iterator[History]:
+        self.asked()
+        assert self.go_on.wait(120)
+        return super().__iter__()
+
+
+async def test_all_else_lives_on_while_a_look_is_decided() -> None:
+    loop, asked, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    world = World(histories=Slow(lambda: loop.call_soon_threadsafe(asked.set), go_on))
+    look = asyncio.create_task(watch(world).look())
+    await asked.wait()
+    assert not look.done()
+    go_on.set()
+    assert await look is not None
+    assert world.looks == [Outcome.IN_SYNC]
+
+
 async def test_a_bug_is_no_unknown() -> None:
     with pytest.raises(ZeroDivisionError):
         await watch(World(error=ZeroDivisionError())).look()
+
+
+HINT = '{"v": 1, "tag": "ALTER TABLE", "by": "alice"}'
+
+
+async def test_a_burst_is_one_look_which_gets_what_was_hinted_at() -> None:
+    world = World()
+    watched = watch(world, interval=3600.0)
+    stop = asyncio.Event()
+    running = asyncio.create_task(watched.run(stop))
+    await world.looked_times(1)
+    for _ in range(100):
+        watched.hear(HINT)
+    watched.hear("anything")
+    await world.looked_times(2)
+    assert watched.burst is None
+    stop.set()
+    await running
+    assert world.reads == 2
+    assert world.woken == ["production"]
+
+
+async def test_what_was_hinted_at_before_a_look_that_failed_is_not_forgotten() -> None:
+    known = snap()
+    world = World(book=Book("production", snapshot=known, expected=known, seen_at=known.taken_at))
+    watched = watch(world)
+    world.error = SourceError("no answer", reason="unreachable")
+    watched.hear(HINT.replace("}", ', "objects": ["table public.orders"]}'))
+    await watched.look()
+    world.error, world.store_errors = None, [StoreError("full", reason="full")]
+    assert await watched.look() is None
+    await watched.look()
+    (finding,) = world.shown[-1].against[0].findings
+    assert finding.blame.hearsay == "alice"
+    await watched.look()
+    (finding,) = world.shown[-1].against[0].findings
+    assert finding.blame.hearsay is None, "it is told once"
+
+
+async def test_what_is_heard_during_a_look_leads_to_another() -> None:
+    world = World()
+    watched = watch(world, interval=3600.0)
+    stop = asyncio.Event()
+    world.during = lambda: watched.hear("") if world.reads == 1 else None
+    running = asyncio.create_task(watched.run(stop))
+    await world.looked_times(2)
+    stop.set()
+    await running
+
+
+async def test_it_ends_at_once_while_a_burst_lasts() -> None:
+    world = World()
+    watched = watch(world, interval=3600.0)
+    stop = asyncio.Event()
+    running = asyncio.create_task(watched.run(stop))
+    await world.looked_times(1)
+    watched.hear("")
+    stop.set()
+    await running
+    assert world.reads == 1
+
+
+async def test_what_is_to_be_known_of_listening_stands_beside_what_was_read() -> None:
+    world = World(remarks=("LISTEN is of no use here",))
+    step = await watch(world).look()
+    assert step is not None
+    assert step.notes == ("LISTEN is of no use here",)
 
 
 def test_it_is_hurried_once_an_interval() -> None:

@@ -14,7 +14,7 @@ def test_digests_are_the_same_in_every_run() -> None:
         "2174d6c503ce22264b44e8fca62a0823"
     )
     assert root_digest([]) == "cae66941d9efbd404e4d88758ea67670"
-    assert root_digest(["ab", "cd"]) == "d2c8e95841ccbc0c3cb3edc9201a6981"
+    assert root_digest([b"\xab", b"\xcd"]) == "d2c8e95841ccbc0c3cb3edc9201a6981"
 
 
 def test_the_canonical_text_has_one_form() -> None:

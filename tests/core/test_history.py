@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pgdrift.core.history import UNTRACKED, Explanation, applied, explain, missing
 from pgdrift.core.model import (
     Blame,
     Change,
@@ -17,6 +16,7 @@ from pgdrift.core.model import (
     Origin,
     Snapshot,
 )
+from pgdrift.core.why.history import UNTRACKED, Explanation, Window, applied, explain
 from tests.core.build import (
     added,
     changed,
@@ -58,13 +58,13 @@ def entry(
 def why(
     change: Change, before: Snapshot, after: Snapshot, *entries: LedgerEntry
 ) -> Explanation | None:
-    return explain([change], before, after, entries, ())[change.id]
+    return explain([change], Window(before, after, entries, ()))[change.id]
 
 
 def touched(found: Object, *entries: LedgerEntry, beside: tuple[Object, ...] = ()) -> Explanation:
     """Explain a change of an object that was there before and after, among others."""
     both = snap(found, *beside)
-    return explain([changed(found.id)], both, both, entries, ())[found.id]
+    return explain([changed(found.id)], Window(both, both, entries, ()))[found.id]
 
 
 # Migration histories
@@ -107,6 +107,24 @@ def test_a_failed_migration_explains_once_it_is_applied() -> None:
 def test_a_repeatable_migration_explains_again_when_its_text_changed() -> None:
     before, after = (flyway(Migration("", "views", checksum=c)) for c in ("1", "2"))
     assert applied([before], [after]) == after.migrations
+
+
+def test_a_migration_that_always_runs_explains_each_time() -> None:
+    """Liquibase's `runAlways` leaves the text as it is, and writes another time."""
+    before, after = (flyway(Migration("1", checksum="9:a", at=at)) for at in ("10:00", "11:00"))
+    assert applied([before], [after]) == after.migrations
+
+
+def test_what_writes_checksums_anew_ran_nothing() -> None:
+    """Flyway's `repair` does, and a Liquibase whose checksums are of another kind than before."""
+    before, after = (flyway(Migration("1", checksum=c, at="10:00")) for c in ("8:a", "9:b"))
+    assert applied([before], [after]) == ()
+
+
+def test_a_time_that_was_not_read_before_says_nothing() -> None:
+    """An older release of pgdrift read none of this tool."""
+    before, after = (flyway(Migration("1", checksum="a", at=at)) for at in (None, "11:00"))
+    assert applied([before], [after]) == ()
 
 
 @pytest.mark.parametrize("left", [(), (rolled_back("2"),)], ids=["deleted", "undone"])
@@ -177,53 +195,22 @@ def test_a_known_history_is_not_new_because_its_table_was_made_again() -> None:
     assert applied([known], [known], [added(HISTORY_TABLE)]) == ()
 
 
-def test_missing_counts_what_the_upstream_applied_and_we_did_not() -> None:
-    here = [flyway(migration("1"), migration("9"))]
-    there = [flyway(migration("1"), migration("2"), migration("3"))]
-    assert missing(here, there) == 2
-    assert missing(there, here) == 1
-    assert missing(here, here) == 0
-
-
-def test_missing_counts_no_migration_that_failed_or_waits() -> None:
-    there = [flyway(migration("1"), migration("2", failed=True), migration("3", applied=False))]
-    assert missing([flyway(migration("1"))], there) == 0
-    assert missing([flyway(migration("1", failed=True))], there) == 1
-
-
-def test_missing_is_not_known_without_a_tool_on_both_sides() -> None:
-    alembic = History("alembic", "public.alembic_version", (migration("a1"),))
-    assert missing([flyway(migration("1"))], [alembic]) is None
-    assert missing([], []) is None
-    assert missing([flyway()], [alembic, flyway(migration("1"))]) == 1
-
-
-def test_missing_is_not_known_where_only_heads_are_kept_and_they_differ() -> None:
-    old, new = heads(migration("a")), heads(migration("b"))
-    assert missing([old], [new]) is None
-    assert missing([new], [old]) is None
-    assert missing([heads()], [new]) is None
-    assert missing([new], [new]) == 0
-    assert missing([new, flyway()], [old, flyway(migration("1"))]) is None
-    assert missing([new, flyway()], [new, flyway(migration("1"))]) == 1
-    # What was kept of the upstream may be older than the field.
-    assert missing([old], [History("alembic", "public.heads", new.migrations)]) is None
-
-
 # A window
 
 
 def test_a_migration_explains_every_change_of_its_window() -> None:
     both = snap(table(), column("id"), policy("p"))
     changes = [changed(i) for i in both.objects]
-    found = explain(changes, both, both, (), [migration("2"), migration("3")])
+    found = explain(changes, Window(both, both, (), [migration("2"), migration("3")]))
     blame = Blame(Confidence.WINDOW, migration="2, 3")
     assert found == {c.id: Explanation(Origin.MIGRATION, blame) for c in changes}
 
 
 def test_what_was_rolled_back_is_named_as_that() -> None:
     both = snap(table())
-    found = explain([changed(table_id())], both, both, (), [migration("43"), rolled_back("42")])
+    found = explain(
+        [changed(table_id())], Window(both, both, (), [migration("43"), rolled_back("42")])
+    )
     assert found[table_id()].origin is Origin.MIGRATION
     assert found[table_id()].blame.migration == "43, 42 (rolled back)"
 
@@ -231,7 +218,7 @@ def test_what_was_rolled_back_is_named_as_that() -> None:
 def test_a_ledger_says_who_ran_the_migration() -> None:
     both = snap(table(), policy("p"))
     changes = [changed(i) for i in both.objects]
-    found = explain(changes, both, both, [entry("orders")], [migration("2")])
+    found = explain(changes, Window(both, both, [entry("orders")], [migration("2")]))
     assert found[table_id()] == Explanation(
         Origin.MIGRATION, Blame(Confidence.EXACT, who="ann", migration="2")
     )
@@ -244,7 +231,7 @@ def test_what_nothing_explains_is_untracked() -> None:
 
 
 def test_no_changes_need_no_explanation() -> None:
-    assert explain([], snap(), snap(), [entry("orders")], [migration("1")]) == {}
+    assert explain([], Window(snap(), snap(), [entry("orders")], [migration("1")])) == {}
 
 
 # The ledger, by name
@@ -342,6 +329,12 @@ def test_an_entry_explains_only_objects_of_the_kind_that_it_says() -> None:
     assert touched(view, entry("v", "VIEW")) == TRACKED
 
 
+@pytest.mark.parametrize("kind", ["enum", "domain", "composite_type", "range", "base_type"])
+def test_what_the_ledger_calls_a_type_is_any_type(kind: str) -> None:
+    made = obj(ident(kind, "public", "amount"), ident("schema", "public"))
+    assert touched(made, entry("amount", "TYPE")) == TRACKED
+
+
 def test_an_entry_on_an_index_does_not_explain_its_table() -> None:
     assert touched(table(), entry("i", "INDEX"), beside=(index("i"),)) == UNTRACKED
 
@@ -360,7 +353,7 @@ def relation(name: str, number: int, key: str = "table", schema: str = "public")
 def renamed(old: Object, new: Object, *entries: LedgerEntry) -> tuple[Explanation, Explanation]:
     """Explain the two halves of a rename: what is gone, and what is new."""
     changes = [removed(old.id), added(new.id)]
-    found = explain(changes, snap(old), snap(new), entries, ())
+    found = explain(changes, Window(snap(old), snap(new), entries, ()))
     return found[old.id], found[new.id]
 
 
@@ -383,7 +376,7 @@ def test_an_entry_on_what_was_renamed_explains_the_old_name_too(
 def test_the_parts_of_a_renamed_table_went_with_it() -> None:
     old, new = relation("a", 500), relation("b", 500)
     part = column("id", "a")
-    found = explain([removed(part.id)], snap(old, part), snap(new), [entry("b")], ())
+    found = explain([removed(part.id)], Window(snap(old, part), snap(new), [entry("b")], ()))
     assert found[part.id] == TRACKED
 
 
@@ -447,8 +440,8 @@ def test_a_forged_entry_explains_nothing_and_breaks_nothing(forged: str) -> None
 def test_an_entry_of_an_earlier_window_is_not_asked_again() -> None:
     # Each look hands over the entries and migrations of its own window alone.
     both = snap(table())
-    first = explain([changed(table_id())], both, both, (), ())
-    second = explain([changed(column("id").id)], both, both, (), [migration("2")])
+    first = explain([changed(table_id())], Window(both, both, (), ()))
+    second = explain([changed(column("id").id)], Window(both, both, (), [migration("2")]))
     assert first[table_id()] == UNTRACKED
     assert table_id() not in second
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from pgdrift.core import kinds
-from pgdrift.core.history import Explanation
-from pgdrift.core.judge import Ignore, Policy, class_of, ignored, judge, severity
+from pgdrift.core.ignore import Ignore
+from pgdrift.core.judge import Grade, Policy, class_of, ignored, judge, severity
 from pgdrift.core.model import (
     Blame,
     Change,
@@ -21,6 +22,7 @@ from pgdrift.core.model import (
     Origin,
     Severity,
 )
+from pgdrift.core.why.history import Explanation
 from tests.core.build import (
     NOW,
     added,
@@ -146,6 +148,61 @@ def test_a_routine_that_runs_with_the_rights_of_its_owner_is_a_matter_of_securit
             assert class_of(new, kinds.classes()) is cls
 
 
+@pytest.mark.parametrize("turn", [added, removed])
+def test_a_policy_that_comes_or_goes_with_its_table_is_a_matter_of_security(turn: Any) -> None:
+    plain = (column("id").id, ident("trigger", "public", "orders", "t"))
+    assert class_of(turn(table_id(), *plain), kinds.classes()) is ChangeClass.STRUCTURE
+    found = turn(table_id(), *plain, policy("p").id)
+    assert class_of(found, kinds.classes()) is ChangeClass.SECURITY
+    quiet = Grade(INFO, classes=(ChangeClass.SECURITY,))
+    by = Policy(protected=True, classes=kinds.classes())
+    (late,) = judged(found, direction=Direction.UNKNOWN, by=by)
+    assert (late.cls, late.severity) == (ChangeClass.SECURITY, CRITICAL)
+    (told,) = judged(
+        found,
+        direction=Direction.UNKNOWN,
+        by=Policy(protected=True, classes=kinds.classes(), severity=[quiet]),
+    )
+    # The table itself came or went, too.
+    assert told.severity is WARNING
+
+
+@pytest.mark.parametrize(
+    ("kind", "grantee", "cls"),
+    [
+        ("privilege", "PUBLIC", ChangeClass.SECURITY),
+        ("column_privilege", "PUBLIC", ChangeClass.SECURITY),
+        ("privilege", "app", ChangeClass.STRUCTURE),
+        # A role of that name, as its path has it.
+        ("privilege", '"PUBLIC"', ChangeClass.STRUCTURE),
+    ],
+)
+def test_a_new_table_that_is_open_to_all_is_a_matter_of_security(
+    kind: str, grantee: str, cls: ChangeClass
+) -> None:
+    grant = ident(kind, "public", "orders", grantee)
+    assert class_of(added(table_id(), column("id").id, grant), kinds.classes()) is cls
+
+
+def test_what_every_new_routine_and_type_is_by_default_is_no_matter_of_security() -> None:
+    new = ident("function", "public", "f", args="()")
+    grant = ident("routine_privilege", "public", "f", "PUBLIC", args="()")
+    assert class_of(added(new, grant), kinds.classes()) is ChangeClass.BEHAVIOUR
+    definer = added(new, grant, security_definer=True)
+    assert class_of(definer, kinds.classes()) is ChangeClass.SECURITY
+    grant = ident("type_privilege", "public", "mood", "PUBLIC")
+    mood = added(ident("enum", "public", "mood"), grant)
+    assert class_of(mood, kinds.classes()) is ChangeClass.STRUCTURE
+
+
+def test_of_rights_only_those_of_each_new_object_count_not_with_what_they_belong_to() -> None:
+    part = [k for k in kinds.KINDS if k.cls is ChangeClass.SECURITY and k.parent]
+    # A database does not come or go while it is watched, and a role is such a matter itself.
+    part = [k for k in part if not k.cluster and not k.database]
+    open_anyway = {"type_privilege", "routine_privilege", "language_privilege"}
+    assert {k.name for k in part if not k.within} == open_anyway
+
+
 def test_what_no_table_names_is_structure_or_as_its_kind() -> None:
     assert class_of(changed(ident("unheard_of", "x"), a=(1, 2)), CLASSES) is ChangeClass.STRUCTURE
     assert class_of(added(ident("unheard_of", "x")), {}) is ChangeClass.STRUCTURE
@@ -247,9 +304,9 @@ def test_what_the_rules_leave_out_is_counted_by_rule() -> None:
     tables, orders = Ignore("table:*", "why", until), Ignore("table:public.orders", "why")
     by = Policy(ignore=[over, tables, orders, Ignore("view:*", "why")])
     changes = [changed(table_id()), added(table_id("b")), changed(policy("p").id)]
-    assert ignored(changes, by, NOW) == {"table:*": 2}
-    assert ignored(changes, by, after(days=1)) == {"table:public.orders": 1}
-    assert ignored(changes, Policy(), NOW) == {}
+    assert ignored(changes, by, NOW) == (2, {"table:*": 2})
+    assert ignored(changes, by, after(days=1)) == (1, {"table:public.orders": 1})
+    assert ignored(changes, Policy(), NOW) == (0, {})
 
 
 @pytest.mark.parametrize("days", [0, 1])
@@ -257,8 +314,75 @@ def test_every_change_is_a_finding_or_counted_as_ignored(days: int) -> None:
     rules = [Ignore("*:public.o*", "why", date(2026, 11, 22)), Ignore("policy:*", "why")]
     by, now = Policy(ignore=rules), after(days=days)
     changes = [changed(table_id()), changed(table_id("x")), changed(policy("p").id)]
-    counted = sum(ignored(changes, by, now).values())
+    counted, _ = ignored(changes, by, now)
     assert len(judged(*changes, by=by, now=now)) + counted == len(changes)
+
+
+def test_a_rule_for_an_attribute_leaves_the_others_of_the_same_change_told() -> None:
+    rule = Ignore("table:*", "why", attributes=("comment", "opt*"))
+    change = changed(table_id(), owner=("app", "root"), comment=("a", "b"), options=([], ["x"]))
+    (found,) = judged(change, by=Policy(ignore=[rule]))
+    assert found.change.attributes == {"owner": ("app", "root")}
+    assert ignored([change], Policy(ignore=[rule]), NOW) == (1, {"table:* [comment, opt*]": 1})
+
+
+def test_a_change_of_which_rules_leave_nothing_is_no_finding() -> None:
+    rules = [Ignore("*", "why", attributes=("comment",)), Ignore("*", "why", attributes=("owner",))]
+    change = changed(table_id(), owner=("app", "root"), comment=("a", "b"))
+    assert judged(change, by=Policy(ignore=rules)) == ()
+    assert ignored([change], Policy(ignore=rules), NOW) == (1, {"* [comment]": 1, "* [owner]": 1})
+
+
+@pytest.mark.parametrize("turn", [added, removed])
+def test_a_rule_for_an_attribute_says_nothing_of_what_comes_or_goes(turn: Any) -> None:
+    by = Policy(ignore=[Ignore("*", "why", attributes=("owner",))])
+    assert len(judged(turn(table_id(), owner="app"), by=by)) == 1
+    assert ignored([turn(table_id(), owner="app")], by, NOW) == (0, {})
+
+
+def test_a_rule_for_an_attribute_ends_with_its_last_day() -> None:
+    by = Policy(ignore=[Ignore("*", "why", date(2026, 11, 22), ("owner",))])
+    assert judged(changed(table_id()), by=by) == ()
+    assert len(judged(changed(table_id()), by=by, now=after(days=1))) == 1
+
+
+# Severity by rule
+
+
+def graded(*rules: Grade, direction: Direction = Direction.CHANGED, **pairs: Any) -> Severity:
+    """Return how grave a change of a table is in a protected environment."""
+    by = Policy(protected=True, severity=rules, classes=CLASSES)
+    (found,) = judged(changed(table_id(), **pairs), by=by, direction=direction)
+    return found.severity
+
+
+def test_the_first_rule_that_is_for_a_change_decides_how_grave_it_is() -> None:
+    assert graded(owner=(1, 2)) is CRITICAL
+    assert graded(Grade(INFO, "index:*"), owner=(1, 2)) is CRITICAL
+    assert graded(Grade(INFO, "table:*"), owner=(1, 2)) is INFO
+    assert graded(Grade(WARNING, "table:*"), Grade(INFO), owner=(1, 2)) is WARNING
+
+
+def test_a_rule_can_be_for_attributes_classes_and_directions() -> None:
+    assert graded(Grade(INFO, attributes=("opt*",)), options=(1, 2)) is INFO
+    assert graded(Grade(INFO, attributes=("opt*",)), owner=(1, 2)) is CRITICAL
+    assert graded(Grade(WARNING, classes=(ChangeClass.COSMETIC,)), comment=(1, 2)) is WARNING
+    behind = Grade(WARNING, directions=(Direction.BEHIND,))
+    assert graded(behind, owner=(1, 2), direction=Direction.BEHIND) is WARNING
+    assert graded(behind, owner=(1, 2)) is CRITICAL
+
+
+def test_a_rule_for_one_attribute_takes_no_weight_from_the_others() -> None:
+    quiet = Grade(INFO, attributes=("options",))
+    assert graded(quiet, options=(1, 2), owner=(1, 2)) is CRITICAL
+    loud = Grade(CRITICAL, attributes=("comment",))
+    assert graded(loud, comment=(1, 2)) is CRITICAL
+
+
+def test_a_rule_for_an_attribute_is_not_for_what_comes_or_goes() -> None:
+    by = Policy(protected=True, severity=[Grade(INFO, attributes=("*",))], classes=CLASSES)
+    (found,) = judged(added(policy("p").id, owner="app"), by=by)
+    assert found.severity is CRITICAL
 
 
 # What lasts

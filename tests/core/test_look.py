@@ -7,14 +7,20 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from pgdrift.core.alerts.route import Route
+from pgdrift.core.alike.normalise import Options
+from pgdrift.core.alike.presets import Presets
+from pgdrift.core.alike.retell import names_of
 from pgdrift.core.book import Book
-from pgdrift.core.incident import Reason
-from pgdrift.core.judge import Ignore, Policy
+from pgdrift.core.ignore import Ignore
+from pgdrift.core.judge import Policy
 from pgdrift.core.look import Conclusion, Upstream, Watched, remembered, seen
 from pgdrift.core.model import (
+    LEDGER,
     REACH,
     SYNC,
     ChangeType,
+    Confidence,
     Direction,
     Ledger,
     LedgerEntry,
@@ -25,10 +31,8 @@ from pgdrift.core.model import (
     Severity,
     Snapshot,
 )
-from pgdrift.core.normalise import Options
-from pgdrift.core.render import headline
-from pgdrift.core.route import Route
-from tests.core.build import KINDS, NOW, column, policy, snap, table, table_id
+from pgdrift.core.shown.render import blame_words, headline
+from tests.core.build import KINDS, NOW, column, ident, obj, policy, snap, table, table_id
 from tests.core.environment import Environment
 
 BASE = snap(table(), column("id"))
@@ -106,8 +110,10 @@ def test_an_unexplained_change_is_drift() -> None:
     assert finding.first_seen == production.now
     assert found.standing.outcome is Outcome.DRIFTED
     assert found.changed == {Origin.UNTRACKED: 1}
-    assert production.reasons() == ["opened"]
+    assert production.reasons() == ["first"]
     assert [v for v, _ in production.events()] == ["changed", "opened"]
+    said = dict(production.events())["opened"]
+    assert said.startswith("production has drifted"), "the verb says the rest"
 
 
 def test_drift_is_told_once_while_it_lasts() -> None:
@@ -115,7 +121,7 @@ def test_drift_is_told_once_while_it_lasts() -> None:
     production.look(BASE)
     for _ in range(5):
         production.look(BY_HAND)
-    assert production.reasons() == ["opened"]
+    assert production.reasons() == ["first"]
     assert len(production.open()) == 1
     assert production.against().findings[0].first_seen == NOW + timedelta(hours=2)
 
@@ -126,7 +132,7 @@ def test_drift_is_repeated_as_its_route_says() -> None:
     production.look(BY_HAND)
     production.look(BY_HAND, minutes=59)
     production.look(BY_HAND, minutes=1)
-    assert production.reasons() == ["opened", "repeat"]
+    assert production.reasons() == ["first", "repeat"]
 
 
 def test_drift_that_is_undone_is_resolved() -> None:
@@ -135,7 +141,7 @@ def test_drift_that_is_undone_is_resolved() -> None:
     production.look(BY_HAND)
     back = production.look(BASE)
     assert back.standing.outcome is Outcome.IN_SYNC
-    assert production.reasons() == ["opened", "resolved"]
+    assert production.reasons() == ["first", "resolved"]
     assert production.open() == []
 
 
@@ -151,8 +157,11 @@ def test_a_change_that_a_migration_explains_is_expected() -> None:
     assert production.keys() == [TMP]
 
 
-def test_a_change_that_the_ledger_names_is_expected() -> None:
-    production = Environment(TO_CHAT)
+RECORDED = frozenset({Origin.MIGRATION, Origin.TRACKED})
+
+
+def test_a_change_that_the_ledger_names_is_expected_where_that_is_enough() -> None:
+    production = Environment(replace(TO_CHAT, explained_by=RECORDED))
     production.look(BASE)
     found = production.look(BY_HAND, entry("orders"))
     assert found.standing.outcome is Outcome.IN_SYNC
@@ -160,7 +169,7 @@ def test_a_change_that_the_ledger_names_is_expected() -> None:
 
 
 def test_the_ledger_moves_what_it_names_and_nothing_else() -> None:
-    production = Environment()
+    production = Environment(Watched("production", explained_by=RECORDED))
     production.look(snap(table("a"), table("b"), policy("p", "a")))
     production.look(snap(table("a", owner="x"), table("b", owner="x")), entry("a"))
     # An entry on a table says nothing of its policies.
@@ -168,7 +177,7 @@ def test_the_ledger_moves_what_it_names_and_nothing_else() -> None:
 
 
 def test_where_only_migrations_explain_a_ledger_does_not() -> None:
-    production = Environment(Watched("production", explained_by=frozenset({Origin.MIGRATION})))
+    production = Environment()
     production.look(BASE)
     production.look(BY_HAND, entry("orders"))
     (finding,) = production.against().findings
@@ -184,7 +193,7 @@ def test_the_next_migration_launders_no_change_by_hand() -> None:
     production.look(snap(*migrated.objects.values(), column("newer")), migrated="V3")
     assert production.keys() == [TMP]
     assert production.against().findings[0].origin is Origin.UNTRACKED
-    assert production.reasons() == ["opened"]
+    assert production.reasons() == ["first"]
 
 
 def test_a_migration_of_one_look_does_not_explain_the_change_of_the_next() -> None:
@@ -201,7 +210,7 @@ def test_a_migration_that_drops_what_was_made_by_hand_ends_the_drift() -> None:
     production.look(BY_HAND)
     production.look(BASE, migrated="V2")
     assert production.keys() == []
-    assert production.reasons() == ["opened", "resolved"]
+    assert production.reasons() == ["first", "resolved"]
 
 
 def test_a_migration_that_drops_a_table_takes_its_parts_along() -> None:
@@ -221,7 +230,7 @@ def test_a_declared_sync_point_resolves() -> None:
     found = production.look(BY_HAND)
     assert found.standing.outcome is Outcome.IN_SYNC
     assert found.step.based_on == 2
-    assert production.reasons() == ["opened", "resolved"]
+    assert production.reasons() == ["first", "resolved"]
     production.look(BASE)
     assert production.keys() == [TMP]
 
@@ -294,12 +303,13 @@ def test_what_waits_for_too_long_is_told_as_late() -> None:
     production.upstream = BY_HAND
     production.look(BASE)
     production.look(BASE, hours=23)
-    assert production.reasons("staging") == ["opened"]
+    assert production.reasons("staging") == ["first"]
     production.look(BASE, hours=1)
     (finding,) = production.against("staging").findings
     assert finding.late
-    assert production.reasons("staging") == ["opened", "worse"]
-    assert production.told[-1][1] == ("chat",)
+    # It became worse, and chat hears of it for the first time.
+    assert production.reasons("staging") == ["first", "worse", "first"]
+    assert production.heard() == [("first", ()), ("worse", ()), ("first", ("chat",))]
 
 
 def test_a_hotfix_is_ahead_and_critical_where_it_is_protected() -> None:
@@ -353,10 +363,10 @@ def test_an_unknown_upstream_keeps_the_last_findings_and_resolves_nothing() -> N
     against = production.against("staging")
     assert (against.outcome, against.findings) == (Outcome.UNKNOWN, before)
     assert against.reason == "staging was not looked at yet"
-    assert production.reasons("staging") == ["opened"]
+    assert production.reasons("staging") == ["first"]
     assert production.book.agreed is agreed
     # The own sync point is another question, and has its answer.
-    assert production.reasons() == ["opened", "resolved"]
+    assert production.reasons() == ["first", "resolved"]
 
 
 def test_an_environment_is_never_clean_while_its_upstream_is_unknown() -> None:
@@ -378,7 +388,7 @@ def test_a_known_upstream_again_settles_what_was_left_open() -> None:
     production.look(BASE)
     production.upstream_reason = ""
     production.look(BASE)
-    assert production.reasons("staging") == ["opened", "resolved"]
+    assert production.reasons("staging") == ["first", "resolved"]
 
 
 def test_the_order_of_columns_makes_no_direction() -> None:
@@ -408,7 +418,7 @@ def test_a_failed_look_is_unknown_and_told_once() -> None:
         assert found.step.failures == number
         assert found.standing.seen_at == seen_at
         assert found.standing.looked_at == production.now
-    assert production.reasons(REACH) == ["opened"]
+    assert production.reasons(REACH) == ["first"]
     assert [n.incident.detail for n, _ in production.told] == ["no route to host"]
 
 
@@ -427,7 +437,7 @@ def test_a_failed_look_resolves_nothing_and_hides_nothing() -> None:
     production.fail()
     assert production.against().findings == before
     assert production.against().outcome is Outcome.UNKNOWN
-    assert production.reasons() == ["opened"]
+    assert production.reasons() == ["first"]
     assert len(production.open()) == 1
     assert production.book.snapshot == BY_HAND
 
@@ -438,8 +448,8 @@ def test_being_seen_again_resolves_that_alone() -> None:
     production.look(BY_HAND)
     production.fail()
     back = production.look(BY_HAND)
-    assert production.reasons(REACH) == ["opened", "resolved"]
-    assert production.reasons() == ["opened"]
+    assert production.reasons(REACH) == ["first", "resolved"]
+    assert production.reasons() == ["first"]
     assert back.step.failures == 0
     assert back.standing.outcome is Outcome.DRIFTED
 
@@ -474,7 +484,7 @@ def test_an_environment_that_was_never_seen_can_be_unknown_too() -> None:
     assert found.standing.outcome is Outcome.UNKNOWN
     assert (found.standing.seen_at, found.standing.against) == (None, ())
     production.look(BASE)
-    assert production.reasons(REACH) == ["opened", "resolved"]
+    assert production.reasons(REACH) == ["first", "resolved"]
     assert production.book.sync_point
 
 
@@ -487,10 +497,7 @@ def test_channels_that_were_told_hear_the_end_even_when_no_route_leads_there_any
     production.look(BY_HAND)
     production.watched = replace(production.watched, routes=[Route(["mail"])])
     production.look(BASE)
-    assert [(n.reason, to) for n, to in production.told] == [
-        (Reason.OPENED, ("chat",)),
-        (Reason.RESOLVED, ("chat", "mail")),
-    ]
+    assert production.heard() == [("first", ("chat",)), ("resolved", ("chat",))]
 
 
 def test_the_channels_of_a_notice_are_the_channels_of_its_incident() -> None:
@@ -498,8 +505,10 @@ def test_the_channels_of_a_notice_are_the_channels_of_its_incident() -> None:
     production.look(BASE)
     production.look(BY_HAND)
     ((notice, to),) = production.told
-    assert notice.incident.channels == to == ("chat",)
-    assert production.open()[0] == notice.incident
+    assert notice.incident.channels == tuple(a.channel for a in to) == ("chat",)
+    (incident,) = production.open()
+    assert {t.channel for t in incident.threads} == {"", "chat"}
+    assert replace(incident, threads=()) == notice.incident
 
 
 # Passing on
@@ -551,7 +560,7 @@ def test_a_new_version_of_the_server_is_no_drift() -> None:
 def test_sync_is_the_name_of_the_own_yardstick() -> None:
     production = following()
     assert production.last
-    assert [a.yardstick for a in production.last.standing.against] == [SYNC, "staging"]
+    assert [a.yardstick for a in production.last.standing.against] == [SYNC, "staging", LEDGER]
     assert isinstance(production.book.snapshot, Snapshot)
 
 
@@ -564,7 +573,7 @@ def test_a_kind_that_can_no_longer_be_read_resolves_nothing() -> None:
     production.look(snap(table()))
     assert production.keys() == ["policy:public.orders.p"]
     production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
-    assert production.reasons() == ["opened"]
+    assert production.reasons() == ["first"]
     assert production.keys() == ["policy:public.orders.p"]
 
 
@@ -583,7 +592,7 @@ def test_an_upstream_of_which_a_kind_could_not_be_read_resolves_nothing() -> Non
     production.look(snap(table()))
     production.upstream = snap(table(), kinds=NO_POLICY, unread=WHY)
     production.look(snap(table()))
-    assert production.reasons("staging") == ["opened"]
+    assert production.reasons("staging") == ["first"]
     assert production.against("staging").outcome is not Outcome.IN_SYNC
 
 
@@ -633,7 +642,7 @@ def test_an_incident_against_what_is_no_longer_followed_comes_to_an_end() -> Non
     production.watched = replace(production.watched, follows=None)
     production.look(BY_HAND)
     assert production.open("staging") == []
-    assert production.reasons("staging") == ["opened", "resolved"]
+    assert production.reasons("staging") == ["first", "resolved"]
 
 
 def test_so_it_does_when_another_upstream_is_followed() -> None:
@@ -670,7 +679,7 @@ def test_an_explained_drop_of_a_table_ends_the_drift_of_its_parts() -> None:
     assert production.keys() == ["column:public.orders.tmp"]
     production.look(snap(), migrated="V2")
     assert production.keys() == []
-    assert production.reasons() == ["opened", "resolved"]
+    assert production.reasons() == ["first", "resolved"]
 
 
 def test_beside_what_could_not_be_read_drift_is_drift() -> None:
@@ -681,7 +690,7 @@ def test_beside_what_could_not_be_read_drift_is_drift() -> None:
     assert production.against().outcome is Outcome.DRIFTED
     assert set(production.keys()) == {TMP, "policy:public.orders.p"}
     production.look(snap(table(), policy("p")))
-    assert production.reasons() == ["opened", "changed", "resolved"]
+    assert production.reasons() == ["first", "changed", "resolved"]
 
 
 def test_the_end_of_an_incident_that_is_no_longer_asked_for_is_said_as_it_is() -> None:
@@ -691,7 +700,7 @@ def test_the_end_of_an_incident_that_is_no_longer_asked_for_is_said_as_it_is() -
     production.look(BY_HAND)
     notice, to = production.told[-1]
     assert headline(notice) == "production no longer follows staging"
-    assert to == ("chat",)
+    assert [a.channel for a in to] == ["chat"]
 
 
 def test_what_one_side_alone_read_is_counted_beside_what_no_reader_covers() -> None:
@@ -737,8 +746,69 @@ def test_a_hotfix_is_told_once_the_upstream_was_seen_without_it() -> None:
     production.look(_read_at(new, changed_at))
     production.upstream_seen_at = changed_at + timedelta(seconds=1)
     production.look(_read_at(new, changed_at), seconds=2)
-    assert production.reasons("staging") == ["opened"]
-    assert production.against("staging").findings[0].direction is Direction.AHEAD
+    assert production.reasons("staging") == ["first"]
+    (finding,) = production.against("staging").findings
+    assert finding.direction is Direction.AHEAD
+    assert (finding.origin, finding.blame.confidence) == (Origin.UNTRACKED, Confidence.WINDOW)
+
+
+def test_who_did_what_was_held_back_is_told_however_long_it_waited() -> None:
+    production = Environment(replace(TO_CHAT, follows="staging"))
+    old, new = snap(table()), snap(table(owner="root"))
+    production.upstream, production.upstream_seen_at = old, production.now
+    production.look(_read_at(old, production.now))
+    changed_at = production.now + timedelta(minutes=1)
+    production.look(_read_at(new, changed_at), entry("orders"), minutes=1)
+    production.look(_read_at(new, changed_at), minutes=1)
+    assert production.keys("staging") == []
+    production.upstream_seen_at = changed_at + timedelta(seconds=1)
+    for _ in range(2):
+        production.look(_read_at(new, changed_at), minutes=1)
+        (finding,) = production.against("staging").findings
+        assert (finding.origin, finding.blame.who) == (Origin.TRACKED, "ann")
+    assert production.against("staging").held == ()
+
+
+def test_who_did_it_is_told_of_what_changed_while_the_upstream_was_unknown() -> None:
+    production = following()
+    production.upstream_reason = "staging cannot be looked at"
+    other = snap(*BASE.objects.values(), table("other"))
+    assert not production.look(other, entry("other", "ben")).waits
+    assert not production.look(snap(*other.objects.values(), column("tmp")), entry("orders")).waits
+    production.upstream_reason = ""
+    production.look(snap(*other.objects.values(), column("tmp")))
+    told = {f.key: f.blame.who for f in production.against("staging").findings}
+    assert told == {TMP: "ann", "table:public.other": "ben"}
+    assert {f.origin for f in production.against("staging").findings} == {Origin.TRACKED}
+
+
+def test_what_fell_behind_since_it_was_held_back_is_nobodys_here() -> None:
+    production = following()
+    production.upstream_reason = "staging cannot be looked at"
+    production.look(BY_HAND, entry("orders"))
+    production.look(BASE, entry("orders"))
+    production.upstream_reason, production.upstream = "", BY_HAND
+    production.look(BASE)
+    (finding,) = production.against("staging").findings
+    assert (finding.direction, finding.origin) == (Direction.BEHIND, None)
+
+
+def test_what_is_behind_is_blamed_on_whoever_changed_the_upstream() -> None:
+    staging, production = Environment(Watched("staging")), following()
+    staging.look(BASE)
+    lines = staging.look(BY_HAND, entry("orders", who="ann")).step.events
+    other = (*BY_HAND.objects.values(), table("other"))
+    staging.look(snap(*other), entry("other", who="ben"))
+    production.look(BASE)
+    production.upstream = BY_HAND
+    production.upstream_events = (*staging.last.step.events, *lines) if staging.last else ()
+    production.look(BASE)
+    (finding,) = production.against("staging").findings
+    assert (finding.direction, finding.blame.who) == (Direction.BEHIND, "ann")
+    assert blame_words(finding).startswith("upstream: by ann")
+    production.upstream_events = ()
+    production.look(BASE)
+    assert production.against("staging").findings[0].blame == finding.blame, "it lasts"
 
 
 def test_a_first_look_that_waits_is_unknown_and_settles_no_agreement() -> None:
@@ -764,7 +834,7 @@ def test_what_comes_and_goes_all_the_time_hides_no_hotfix() -> None:
         production.look(_read_at(snap(table(), column("hotfix"), passing), at), minutes=1)
         production.upstream_seen_at = at + timedelta(seconds=10)
     assert production.keys("staging") == [str(column("hotfix").id)]
-    assert production.reasons("staging") == ["opened"]
+    assert production.reasons("staging") == ["first"]
 
 
 def test_what_moves_the_gate_and_no_object_makes_nothing_wait() -> None:
@@ -831,15 +901,115 @@ def test_what_cannot_be_judged_is_told_once_also_where_the_rest_is_seen() -> Non
     production.look(snap(table()))
     for _ in range(3):
         production.look(snap(table(), kinds=NO_POLICY, unread=WHY))
-    assert production.reasons("reach") == ["opened"]
+    assert production.reasons("reach") == ["first"]
     assert production.open("reach")[0].detail.startswith("in part: policy not read")
     production.look(snap(table()))
-    assert production.reasons("reach") == ["opened", "resolved"]
+    assert production.reasons("reach") == ["first", "resolved"]
 
 
 def test_an_upstream_that_is_no_environment_is_missed_aloud() -> None:
     production = Environment(replace(TO_CHAT, follows="staging.json"))
     production.upstream_reason = "the snapshot file cannot be used: it was cut"
     production.look(snap(table()))
-    assert production.reasons("reach") == ["opened"]
+    assert production.reasons("reach") == ["first"]
     assert "it was cut" in production.open("reach")[0].detail
+
+
+# Names, presets
+
+
+def test_what_the_upstream_calls_otherwise_is_told_as_it_is_called_here() -> None:
+    names = names_of({"app_prod": "app"}, {"tenant_42": "tenant"})
+    e = Environment(Watched("production", follows="staging", names=names))
+    e.upstream = snap(table("orders", "tenant", owner="app"))
+    e.look(snap(table("orders", "tenant_42", owner="app_prod")))
+    assert e.against("staging").outcome is Outcome.IN_SYNC
+
+    e.look(snap(table("orders", "tenant_42", owner="root")))
+    (found,) = e.against("staging").findings
+    assert (found.key, found.direction) == ("table:tenant_42.orders", Direction.AHEAD)
+    assert found.change.attributes == {"owner": ("app_prod", "root")}
+    assert found.origin is Origin.UNTRACKED
+
+    e.look(snap(table("orders", "tenant_42", owner="app_prod")))
+    e.upstream = snap(table("orders", "tenant", owner="other"))
+    e.look(snap(table("orders", "tenant_42", owner="app_prod")))
+    (found,) = e.against("staging").findings
+    assert found.direction is Direction.BEHIND
+
+
+def test_on_what_a_preset_leaves_out_nobody_agrees() -> None:
+    part = table("orders_p1", partition_bound="DEFAULT", inherits=["public.orders"])
+    leave_out = Options(presets=Presets("parents"))
+    e = Environment(Watched("production", follows="staging", options=leave_out))
+    e.upstream = snap(table())
+    assert e.look(snap(table(), part)).standing.not_compared == {"of_partitions": 1}
+    assert e.against("staging").outcome is Outcome.IN_SYNC
+
+    # Once it is compared, nobody says that the upstream dropped what it never had.
+    e.watched = replace(e.watched, options=Options())
+    e.look(snap(table(), part))
+    (found,) = e.against("staging").findings
+    assert found.direction is not Direction.BEHIND
+
+
+def test_what_rules_leave_out_is_counted_by_rule_and_resolves_nothing_else() -> None:
+    rules = (Ignore("table:*", "why", attributes=("comment",)),)
+    e = Environment(Watched("production", policy=Policy(ignore=rules)))
+    e.look(snap(table(comment=None)))
+    e.look(snap(table(owner="root", comment="x")))
+    against = e.against()
+    assert (against.ignored, against.ignored_by) == (1, (("table:* [comment]", 1),))
+    assert [*against.findings[0].change.attributes] == ["owner"]
+
+
+def test_what_an_upstream_sealed_with_another_key_is_counted_as_not_compared() -> None:
+    def with_secret(key: str) -> Snapshot:
+        return snap(table(options=[f"password=sealed:{key * 8}:{key * 16}"]), column("id"))
+
+    e = Environment(Watched("production", follows="staging"))
+    e.upstream = with_secret("1")
+    found = e.look(with_secret("2"))
+    assert e.against("staging").outcome is Outcome.IN_SYNC
+    assert found.standing.not_compared == {"sealed_value": 1}
+
+
+def test_what_is_compared_with_the_own_past_alone_is_no_matter_of_the_upstream() -> None:
+    database = ident("database", "current")
+
+    def with_limit(limit: int) -> Snapshot:
+        return snap(
+            table(), obj(database, None, connection_limit=limit), kinds=KINDS | {"database"}
+        )
+
+    e = Environment(Watched("production", follows="staging", own_kinds=frozenset({"database"})))
+    e.upstream = with_limit(10)
+    e.look(with_limit(50))
+    assert e.against("staging").outcome is Outcome.IN_SYNC
+    assert e.look(with_limit(50)).standing.not_compared == {"database": 1}
+    assert not e.look(with_limit(10)).standing.not_compared
+
+    e.look(with_limit(60))
+    assert e.keys("sync") == ["database:current"]
+    assert e.against("staging").outcome is Outcome.IN_SYNC
+
+    # Nobody ever agreed on it, so nobody knows who moved once it is compared.
+    e.watched = replace(e.watched, own_kinds=frozenset())
+    e.look(with_limit(60))
+    assert [f.direction for f in e.against("staging").findings] == [Direction.UNKNOWN]
+
+
+def test_what_was_looked_at_in_part_is_told_as_such_and_anew_when_another_kind_is_unread() -> None:
+    production = Environment(TO_CHAT)
+    production.look(BASE)
+    production.look(replace(BASE, kinds=NO_POLICY, unread=WHY))
+    production.look(replace(BASE, kinds=NO_POLICY, unread={"policy": "canceled"}))
+    assert production.reasons(REACH) == ["first"]
+    assert headline(production.told[-1][0]) == "production was looked at in part"
+    more = {**WHY, "index": "permission denied"}
+    production.look(replace(BASE, kinds=NO_POLICY - {"index"}, unread=more))
+    production.fail()
+    assert production.reasons(REACH) == ["first", "changed", "changed"]
+    assert headline(production.told[-1][0]) == "production cannot be looked at"
+    production.look(BASE)
+    assert headline(production.told[-1][0]) == "production can be looked at again"

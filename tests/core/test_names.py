@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from pgdrift.core.model import ObjectId
-from pgdrift.core.names import dotted, quote_ident
+from pgdrift.core.names import dotted, quote_ident, split_dotted, unquote
 from tests.core.build import names
 
 
@@ -42,8 +42,12 @@ def test_a_path_is_written_with_dots_between_its_names() -> None:
 
 @given(names)
 def test_quotes_can_be_undone(name: str) -> None:
-    quoted = quote_ident(name)
-    assert quoted == name or quoted[1:-1].replace('""', '"') == name
+    assert unquote(quote_ident(name)) == name
+
+
+@given(names, names, names)
+def test_a_path_is_read_as_it_is_written(one: str, two: str, three: str) -> None:
+    assert split_dotted(dotted((one, two, three))) == (one, two, three)
 
 
 @given(names, names, names)

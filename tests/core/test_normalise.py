@@ -2,9 +2,9 @@
 
 from hypothesis import given
 
+from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.compare import compare
 from pgdrift.core.model import Snapshot
-from pgdrift.core.normalise import Options, normalise
 from tests.core.build import column, snap, snapshots, table
 
 STRICT = Options(column_order=True)

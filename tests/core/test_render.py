@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pgdrift.core.incident import Incident, Notice, Reason, State
+from pgdrift.core.alerts.incident import Incident, Notice, Reason, State
 from pgdrift.core.model import (
     REACH,
     SYNC,
@@ -23,14 +23,16 @@ from pgdrift.core.model import (
     Finding,
     ObjectId,
     Origin,
+    Renamed,
     Severity,
 )
-from pgdrift.core.render import (
+from pgdrift.core.shown.render import (
     change_json,
     change_markdown,
     change_text,
     code,
     diff,
+    difference,
     direction_words,
     finding_json,
     finding_markdown,
@@ -39,6 +41,7 @@ from pgdrift.core.render import (
     label,
     one_line,
     printable,
+    renames,
     value_text,
 )
 from tests.core.build import (
@@ -153,13 +156,23 @@ def test_a_longer_value_is_a_line_diff_below_its_name() -> None:
     new = "begin\n  a;\n  c;\nend"
     assert diff(changed(ident("function", "f"), body=(old, new))) == (
         "  body:",
-        "  ...",
         "  begin",
         "    a;",
         "-   b;",
         "+   c;",
         "  end",
     )
+
+
+def test_dots_stand_only_where_something_is_left_out() -> None:
+    old = [f"line {n}" for n in range(20)]
+    new = [*old[:9], "other", *old[10:18], "last"]
+    shown = diff(changed(ident("function", "f"), body=("\n".join(old), "\n".join(new))))
+    assert [n for n, line in enumerate(shown) if line == "  ..."] == [1, 8]
+    first = diff(changed(ident("function", "f"), body=("a\nb", "c\nb")))
+    assert first == ("  body:", "- a", "+ c", "  b")
+    assert "  ..." not in diff(added(ident("function", "f"), body="a\nb"))
+    assert "  ..." not in diff(removed(ident("function", "f"), body="a\nb"))
 
 
 @pytest.mark.parametrize(
@@ -197,11 +210,51 @@ def test_a_change_as_text() -> None:
     )
 
 
-def test_what_holds_others_is_told_by_what_it_holds() -> None:
-    change = removed(
-        table_id(), column("a").id, column("b").id, policy("p").id, owner="app", rls=True
+def test_what_holds_others_is_told_with_its_own_content_and_what_it_holds_by_name() -> None:
+    holds = (column("a").id, column("B").id, ident("index", "public", "i"), policy("p").id)
+    change = removed(table_id(), *holds, owner="app", rls=True)
+    assert change_text(change) == (
+        "- table public.orders removed\n"
+        "    - owner: app\n"
+        "    - rls: true\n"
+        "      with 1 index: i\n"
+        "      with 1 policy: p\n"
+        '      with 2 columns: a, "B"'
     )
-    assert change_text(change) == ("- table public.orders removed\n      with 2 columns, 1 policy")
+
+
+def test_a_new_function_says_that_it_runs_as_its_owner_before_its_text() -> None:
+    i = ident("function", "app", "f", args="(integer)")
+    grant = ident("routine_privilege", "app", "f", "PUBLIC", args="(integer)")
+    body = "select a;\nselect b"
+    change = added(i, grant, body=body, security_definer=True, volatility="volatile", cost="100")
+    assert difference(change) == (
+        "+ security_definer: true",
+        '  with 1 routine privilege: "PUBLIC"',
+        "  body:",
+        "+ select a;",
+        "+ select b",
+    )
+
+
+def test_of_many_that_came_along_the_first_are_named_and_all_counted() -> None:
+    holds = [column(f"c{n:02}").id for n in range(12)]
+    (line,) = difference(added(table_id(), *holds))
+    assert line == "  with 12 columns: " + ", ".join(f"c{n:02}" for n in range(10)) + " and 2 more"
+
+
+def test_what_is_as_usual_is_said_only_where_it_changed() -> None:
+    assert difference(added(table_id(), access_method="heap", owner="app")) == ("+ owner: app",)
+    assert difference(added(table_id(), access_method="columnar")) == ("+ access_method: columnar",)
+    moved = changed(table_id(), access_method=("columnar", "heap"))
+    assert difference(moved) == ("- access_method: columnar", "+ access_method: heap")
+
+
+def test_a_rename_is_told_by_its_new_name_alone() -> None:
+    old = replace(removed(table_id("a"), owner="app"), renamed=Renamed(table_id("b"), sure=True))
+    new = replace(added(table_id("b"), owner="app"), renamed=Renamed(table_id("a"), sure=True))
+    assert change_text(old) == "- table public.a removed, renamed to public.b"
+    assert change_text(new) == ("+ table public.b added, renamed from public.a\n    + owner: app")
 
 
 def test_a_change_as_json() -> None:
@@ -217,6 +270,8 @@ def test_a_change_as_json() -> None:
         "change": "changed",
         "attributes": {"a": [1, 2], "b": [None, ["x"]]},
         "contains": [{"kind": "column", "name": 'public."Order".id'}],
+        "renamed": None,
+        "spelling": [],
     }
 
 
@@ -258,7 +313,7 @@ def test_a_change_in_markdown_is_a_list_item_with_its_name_and_diff(
     change = changed(table_id(name), x=(one, two))
     tokens = parsed(change_markdown(change))
     assert [t.content for t in tokens if t.type == "fence"] == (
-        ["\n".join(diff(change)) + "\n"] if diff(change) else []
+        ["\n".join(difference(change)) + "\n"] if difference(change) else []
     )
     (inline,) = (t for t in tokens if t.type == "inline")
     assert [t.content for t in inline.children or () if t.type == "code_inline"] == [
@@ -283,7 +338,7 @@ def test_a_finding_as_text_says_who_moved_and_who_did_it() -> None:
         "[critical] column public.orders.x: changed in production, ahead of staging\n"
         "    - type: integer\n"
         "    + type: bigint\n"
-        "    — by ann with psql in migration V7 at 2026-11-22 12:00 UTC (on record)"
+        "    — by ann with psql in migration V7 at 2026-11-22 12:00:00 UTC, exact"
     )
 
 
@@ -328,18 +383,27 @@ def test_a_finding_as_json_has_all_that_was_judged() -> None:
         "change": "changed",
         "attributes": {"type": ["integer", "bigint"]},
         "contains": [],
+        "renamed": None,
+        "spelling": [],
         "direction": "changed",
         "severity": "warning",
         "class": "structure",
         "origin": "untracked",
         "first_seen": "2026-11-22T12:00:00+00:00",
         "late": False,
+        "reason": "",
         "blame": {
             "confidence": "unknown",
             "who": None,
             "at": None,
             "application": None,
             "migration": None,
+            "role": None,
+            "address": None,
+            "statement": None,
+            "after": None,
+            "until": None,
+            "hearsay": None,
         },
     }
 
@@ -359,7 +423,7 @@ ONE = finding(changed(table_id("one")), Severity.INFO)
 WORST = finding(changed(table_id("two")), Severity.CRITICAL)
 
 
-@pytest.mark.parametrize("reason", [Reason.OPENED, Reason.WORSE, Reason.CHANGED, Reason.REPEAT])
+@pytest.mark.parametrize("reason", [Reason.FIRST, Reason.WORSE, Reason.CHANGED, Reason.REPEAT])
 def test_a_headline_says_where_which_way_how_many_and_the_worst(reason: Reason) -> None:
     assert headline(notice(reason, ONE, WORST)) == (
         "prod has drifted from its sync point: 2 findings, worst: table public.two"
@@ -388,7 +452,7 @@ def test_a_headline_says_that_it_is_over() -> None:
 
 
 def test_a_headline_says_that_an_environment_cannot_be_looked_at() -> None:
-    for reason in (Reason.OPENED, Reason.REPEAT):
+    for reason in (Reason.FIRST, Reason.REPEAT):
         assert headline(notice(reason, against=REACH)) == "prod cannot be looked at"
     assert headline(notice(Reason.RESOLVED, against=REACH)) == "prod can be looked at again"
 
@@ -401,3 +465,10 @@ def test_a_headline_is_one_harmless_line(
     shown = headline(notice(reason, found, against=against, where=where))
     assert shown.splitlines() == [shown]
     assert not FORBIDDEN & set(shown)
+
+
+def test_a_rename_counts_once_both_its_names_are_there() -> None:
+    old = replace(removed(table_id("a")), renamed=Renamed(table_id("b")))
+    new = replace(added(table_id("b")), renamed=Renamed(table_id("a")))
+    assert renames([old, new, changed(table_id("c"))]) == 1
+    assert renames([old]) == renames([new]) == 0

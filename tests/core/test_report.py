@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from markdown_it import MarkdownIt
 
-from pgdrift.core.incident import Incident, State
-from pgdrift.core.model import SYNC, Against, Direction, Outcome, Severity, Standing, SyncPoint
-from pgdrift.core.report import (
+from pgdrift.core.alerts.incident import Incident, State
+from pgdrift.core.model import (
+    SYNC,
+    Against,
+    Direction,
+    HistoryFinding,
+    HistoryState,
+    How,
+    Outcome,
+    Severity,
+    Standing,
+    SyncPoint,
+)
+from pgdrift.core.shown.report import (
     findings_json,
     oldest,
     standing_json,
     standing_markdown,
     standing_text,
 )
+from pgdrift.core.why.migrations import as_json
 from tests.core.build import NOW, added, after, changed, finding, names, policy, table_id
 
 OLD = finding(changed(table_id("old"), owner=("a", "b")), first_seen=after(days=-2))
 NEW = finding(added(policy("p").id), Severity.CRITICAL, Direction.AHEAD)
+LATE = HistoryFinding("flyway", "public.h", "V1", HistoryState.OUT_OF_ORDER, "a\x1b[31mb")
+
 STANDING = Standing(
     environment="production",
     outcome=Outcome.DRIFTED,
@@ -33,18 +48,37 @@ STANDING = Standing(
     sync_point=SyncPoint("production", after(days=-3), "released", "ann", 1),
     against=(
         Against(SYNC, Outcome.DRIFTED, (OLD,)),
-        Against("staging", Outcome.DRIFTED, (NEW, OLD), migrations_missing=2),
+        Against("staging", Outcome.DRIFTED, (NEW, OLD), migrations_missing=2, histories=(LATE,)),
     ),
     not_compared={"text_search": 2},
     notes=("policy not read: no right",),
 )
 
 
+def test_an_environment_of_which_nothing_was_declared_starts_at_its_first_look() -> None:
+    point = SyncPoint("production", NOW, "first look", "pgdrift", 1, how=How.FIRST_LOOK)
+    standing = replace(STANDING, sync_point=point)
+    first = "its first look of 2026-11-22 12:00 UTC, for nothing was declared yet"
+    assert f"  against {first}: 1 finding" in standing_text(standing).splitlines()
+    assert first in standing_markdown(standing)
+    assert standing_json(standing)["sync_point"] == {
+        "id": 1,
+        "at": NOW.isoformat(),
+        "reason": "first look",
+        "actor": "pgdrift",
+        "how": "first_look",
+        "migration": None,
+    }
+
+
 def test_text_has_the_outcome_each_yardstick_and_what_was_not_compared() -> None:
     lines = standing_text(STANDING).splitlines()
     assert lines[0] == "production: drifted"
     assert "  against its sync point of 2026-11-19 12:00 UTC: 1 finding" in lines
-    assert "  against staging: 2 findings, 2 migrations missing" in lines
+    state = "  against staging: 2 findings, 2 migrations missing, 1 migration out of order"
+    assert state in lines
+    late = "    migration V1 of flyway in public.h was applied in another order than upstream"
+    assert f"{late} (a\\u001b[31mb)" in lines
     assert "  note: policy not read: no right" in lines
     assert "  note: not compared: 2 text search" in lines
 
@@ -70,6 +104,9 @@ def test_json_counts_findings_and_says_the_worst_and_the_oldest() -> None:
         "at": "2026-11-19T12:00:00+00:00",
         "reason": "released",
         "actor": "ann",
+        "id": 1,
+        "how": "declared",
+        "migration": None,
     }
     assert told["against"] == [
         {
@@ -80,7 +117,10 @@ def test_json_counts_findings_and_says_the_worst_and_the_oldest() -> None:
             "severity": "warning",
             "oldest_finding": "2026-11-20T12:00:00+00:00",
             "migrations_missing": None,
+            "histories": [],
+            "accepted": 0,
             "ignored": 0,
+            "ignored_by": {},
         },
         {
             "yardstick": "staging",
@@ -90,7 +130,10 @@ def test_json_counts_findings_and_says_the_worst_and_the_oldest() -> None:
             "severity": "critical",
             "oldest_finding": "2026-11-20T12:00:00+00:00",
             "migrations_missing": 2,
+            "histories": [as_json(LATE)],
+            "accepted": 0,
             "ignored": 0,
+            "ignored_by": {},
         },
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from pgdrift.core.compare import compare
 from pgdrift.core.model import FORMAT, Snapshot
-from pgdrift.core.snapshot_file import dump, parse
+from pgdrift.core.snapshot_file import dump, holds, parse, parse_file
 from tests.core.build import (
     NOW,
     attributes,
@@ -273,3 +275,65 @@ def test_a_file_of_todays_format_stays_readable() -> None:
     assert read.objects[column("id", "Order").id].parent == table_id("Order")
     assert read.dependencies == ((column("id", "Order").id, table_id("Order")),)
     assert read.taken_at == NOW
+
+
+def test_what_was_not_compared_is_read_back() -> None:
+    counts = {"extension_member_index": 3, "pg_class.relnew": 1}
+    assert parse_file(dump(SOME, counts)) == (SOME, counts)
+    assert parse_file(dump(SOME)) == (SOME, {})
+
+
+@pytest.mark.parametrize("count", ["1", True, -1, 1.5, None, [1]])
+def test_a_count_that_is_none_is_refused(count: object) -> None:
+    body = json.loads(dump(SOME))
+    body["pgdrift"]["not_compared"] = {"cast": count}
+    with pytest.raises(ValueError, match="no snapshot file"):
+        parse(json.dumps(body))
+
+
+def test_what_is_counted_is_named_in_plain_words() -> None:
+    body = json.loads(dump(SOME))
+    body["pgdrift"]["not_compared"] = {"<b>": 1}
+    with pytest.raises(ValueError, match="nothing that is counted"):
+        parse(json.dumps(body))
+
+
+def test_a_file_of_before_that_counts_nothing_is_read() -> None:
+    body = json.loads(dump(SOME))
+    del body["pgdrift"]["not_compared"]
+    assert parse_file(json.dumps(body)) == (SOME, {})
+
+
+def _sealed(key: str, name: str = "password") -> Snapshot:
+    return snap(table(options=[f"{name}=sealed:{key * 8}:{key * 16}", "host=h"]), column("id"))
+
+
+def test_a_file_holds_what_only_time_and_seals_would_change() -> None:
+    text = dump(_sealed("1"), {"owner": 2})
+    assert holds(text, _sealed("1"), {"owner": 2})
+    assert holds(text, _sealed("2"), {"owner": 2})
+    assert holds(text, replace(_sealed("2"), taken_at=NOW + timedelta(days=1)), {"owner": 2})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        snap(table(options=["password=sealed:11111111:2222222222222222", "host=h"]), column("id")),
+        _sealed("2", name="passcode"),
+        snap(table(options=["host=h"]), column("id")),
+        snap(*_sealed("1").objects.values(), column("x")),
+        snap(*list(_sealed("1").objects.values())[:1]),
+        replace(_sealed("1"), server_version=_sealed("1").server_version + 1),
+        replace(_sealed("1"), database="another"),
+        replace(_sealed("1"), unread={"trigger": "no right"}),
+        replace(_sealed("1"), kinds=_sealed("1").kinds | {"kind_of_tomorrow"}),
+    ],
+)
+def test_a_file_does_not_hold_what_is_another_schema(other: Snapshot) -> None:
+    assert not holds(dump(_sealed("1")), other, {})
+
+
+def test_what_was_counted_belongs_to_what_a_file_holds() -> None:
+    assert not holds(dump(SOME, {"owner": 2}), SOME, {"owner": 3})
+    assert not holds("", SOME, {})
+    assert not holds(dump(SOME).replace("70", "71"), SOME, {})

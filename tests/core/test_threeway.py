@@ -47,7 +47,7 @@ AHEAD, BEHIND, DIVERGED = Direction.AHEAD, Direction.BEHIND, Direction.DIVERGED
 def test_the_table_of_directions(
     here: Object | None, upstream: Object | None, agreed: Object | None, expected: Direction | None
 ) -> None:
-    assert direction(here, upstream, agreed) is expected
+    assert direction(here, upstream, agreed, upstream) is expected
     sides = [snap(*([side] if side else [])) for side in (here, upstream, agreed)]
     found = directions(sides[0], sides[1], Agreed(sides[2]))
     assert found == ({table_id(): expected} if expected else {})

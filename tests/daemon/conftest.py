@@ -7,7 +7,6 @@ import pytest
 
 from pgdrift.demo.slack import SlackDouble
 from tests.daemon.house import CHANNEL, TOKEN, House
-from tests.daemon.proxy import Proxy
 from tests.sinks.mailserver import MailServer
 
 
@@ -23,10 +22,3 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
                 daemon.process.kill()
                 await daemon.process.wait()
     await mail.stop()
-
-
-@pytest.fixture
-async def proxy() -> AsyncIterator[Proxy]:
-    made = Proxy()
-    yield made
-    await made.stop()

@@ -10,12 +10,12 @@ import re
 import signal
 import socket
 import sqlite3
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -24,6 +24,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from pgdrift.demo.slack import SlackDouble
+from tests.daemon.hatched import Hatched, hatch
 from tests.sinks.mailserver import MailServer
 
 Json = dict[str, Any]
@@ -33,7 +34,8 @@ ROOT = HERE.parents[1]
 TOKEN = "xoxb-1-secret-of-the-house"
 CHANNEL = "C0DBONCALL"
 ALL = ["info", "warning", "critical"]
-PATIENCE = 60.0
+# Waited only where something fails: long enough for a slow machine with much else to do.
+PATIENCE = 180.0
 
 
 async def until(condition: Callable[[], Any], what: object, seconds: float = PATIENCE) -> Any:
@@ -90,29 +92,28 @@ class Said:
         return found
 
 
-async def pgdrift(*arguments: str | Path, cwd: Path | None = None, seconds: float = 60) -> Said:
-    """Run a command to its end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pgdrift", *map(str, arguments)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=clean_environment(),
-        cwd=cwd,
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), seconds)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Said(process.returncode, out.decode(), err.decode())
+async def pgdrift(
+    *arguments: str | Path, cwd: Path | None = None, seconds: float = PATIENCE, driver: str = ""
+) -> Said:
+    """Run a command to its end; `driver` is a script of this folder that runs it."""
+    program = [str(HERE / driver)] if driver else ["-m", "pgdrift"]
+    program += map(str, arguments)
+    with TemporaryFile() as out, TemporaryFile() as err:
+        process = await hatch(program, out, err, env=clean_environment(), cwd=cwd)
+        try:
+            await asyncio.wait_for(process.wait(), seconds)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        said = [os.pread(f.fileno(), os.fstat(f.fileno()).st_size, 0).decode() for f in (out, err)]
+    return Said(process.returncode, *said)
 
 
 class Daemon:
     """One daemon in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, port: int) -> None:
+    def __init__(self, process: Hatched, log: Path, port: int) -> None:
         self.process = process
         self.log = log
         self.url = f"http://127.0.0.1:{port}"
@@ -220,7 +221,7 @@ class House:
         self.port = free_port()
         (self.folder / "token").write_text(TOKEN)
         self.data = {
-            "defaults": {"interval": "200ms", "timeout": "10s", "promotion_lag": "24h"},
+            "defaults": {"interval": "200ms", "timeout": "60s", "promotion_lag": "24h"},
             "environments": {},
             "alerts": {
                 "channels": {"oncall": self.slack_channel(), "dba": self.mail_channel()},
@@ -272,17 +273,11 @@ class House:
 
     async def start(self, *driver: str) -> Daemon:
         """Start a daemon; `driver` is a script of this folder and its arguments."""
-        program = [str(HERE / driver[0]), *driver[1:]] if driver else ["-m", "pgdrift"]
+        program = [str(HERE / driver[0])] if driver else ["-m", "pgdrift"]
         log = self.folder / f"log-{len(self.daemons)}"
+        program += [*driver[1:], "serve", "--config", str(self.write())]
         with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *program, "serve", "--config", str(self.write())),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=asyncio.subprocess.STDOUT,
-                env=clean_environment(),
-                cwd=self.folder,
-            )
+            process = await hatch(program, output, output, env=clean_environment(), cwd=self.folder)
         self.daemons.append(Daemon(process, log, self.port))
         return self.daemons[-1]
 

@@ -18,11 +18,15 @@ class Proxy:
         self.port = 0
         self.mode: Mode = "open"
         self.taken = 0
+        # How many had left at each first word of one who was not answered.
+        self.left_before_asked: list[int] = []
         self._target = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
+        self._gates: list[asyncio.Event] = []
+        self._askers: list[asyncio.StreamReader] = []
 
     async def start(self, target: int) -> int:
         """Listen, and return the port."""
@@ -53,6 +57,10 @@ class Proxy:
         if before == "refuse":
             await self._listen()
 
+    def hold_last(self) -> None:
+        """Be silent for good towards who connected last, of those who still are."""
+        self._gates[-1].clear()
+
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -76,16 +84,27 @@ class Proxy:
         await self._open.wait()
         there = await asyncio.open_connection("127.0.0.1", self._target)
         self._writers.add(there[1])
+        gate = asyncio.Event()
+        gate.set()
+        self._gates.append(gate)
+        self._askers.append(reader)
         try:
-            ways = (self._pass(reader, there[1]), self._pass(there[0], writer))
+            ways = (self._pass(reader, there[1], gate), self._pass(there[0], writer, gate))
             await asyncio.gather(*ways, return_exceptions=True)
         finally:
+            self._gates.remove(gate)
             self._writers.discard(there[1])
             there[1].close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+    ) -> None:
         while data := await reader.read(65536):
+            if self.mode == "silent" and reader in self._askers:
+                gone = sum(r.at_eof() or r.exception() is not None for r in self._askers)
+                self.left_before_asked.append(gone)
             await self._open.wait()
+            await gate.wait()
             writer.write(data)
             await writer.drain()
         writer.close()

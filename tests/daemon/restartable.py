@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgdrift.sources.embedded import EmbeddedServer
-from tests.daemon.house import free_port
+from tests.daemon.house import PATIENCE, free_port
 
 
 @dataclass
@@ -38,13 +38,19 @@ class Restartable:
     def dsn(self) -> str:
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
 
+    def stand_by(self) -> None:
+        """Start as a standby of nobody, which it is until it is promoted."""
+        self.stop()
+        (self.folder / "data" / "standby.signal").touch()
+        self.start()
+
     def start(self) -> None:
         """Start, and return when it takes connections."""
         options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", "", "-c", "fsync=off"]
         self.process = self._popen("postgres", *options)
         ready = self.folder / "data" / "postmaster.pid"
-        deadline = time.monotonic() + 60
-        while not (ready.exists() and ready.read_text().rstrip().endswith("ready")):
+        deadline = time.monotonic() + PATIENCE
+        while not (ready.exists() and ready.read_text().rstrip().endswith(("ready", "standby"))):
             assert self.process.poll() is None, "it ended"
             assert time.monotonic() < deadline, "it does not get ready"
             time.sleep(0.02)
@@ -60,7 +66,7 @@ class Restartable:
     def _end(self, how: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
 
     def remove(self) -> None:
         self.stop()
@@ -74,7 +80,7 @@ class Restartable:
 
     def _run(self, program: str, *arguments: str) -> None:
         process = self._popen(program, "--no-sync", "--no-locale", "-E", "UTF8", *arguments)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
     def _popen(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         root = os.geteuid() == 0

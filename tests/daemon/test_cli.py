@@ -16,7 +16,7 @@ import yaml
 
 from pgdrift import __version__
 from tests.conftest import Execute, MakeDatabase
-from tests.daemon.house import TOKEN, House, clean_environment, pgdrift
+from tests.daemon.house import PATIENCE, TOKEN, House, clean_environment, pgdrift
 
 pytestmark = pytest.mark.db
 
@@ -90,6 +90,26 @@ async def test_a_snapshot_stands_for_its_database(tmp_path: Path, sides: tuple[s
     assert (same.code, other.code, nowhere.code) == (0, 1, 3), (same, other, nowhere)
     assert len(other.json()["findings"]) == 2
     assert "cannot write" in nowhere.err
+
+
+async def test_a_snapshot_file_stays_as_it_is_until_the_schema_changes(
+    tmp_path: Path, make_database: MakeDatabase, execute: Execute
+) -> None:
+    dsn = await make_database(
+        sql="create foreign data wrapper w options (password 'sesame', host 'h')"
+    )
+    file = tmp_path / "a.json"
+    assert (await pgdrift("snapshot", dsn, "-o", file)).both == ""
+    before = file.read_bytes()
+    assert b"sealed:" in before
+    again = await pgdrift("snapshot", dsn, "-o", file)
+    assert (again.code, again.out) == (0, "")
+    assert f"{file} stays as it is" in again.err
+    assert file.read_bytes() == before
+
+    await execute(dsn, "create table t ()")
+    assert (await pgdrift("snapshot", dsn, "-o", file)).both == ""
+    assert file.read_bytes() != before
 
 
 async def test_check_compares_databases_in_the_order_of_promotion(sides: tuple[str, str]) -> None:
@@ -184,6 +204,14 @@ async def test_version_and_help() -> None:
     assert re.search(re.escape(__version__), version.out)
     for command in ("serve", "check", "diff", "snapshot", "status", "sync", "config"):
         assert command in helped.out
+    for group in (helped, await pgdrift("config", "--help")):
+        assert "..." not in group.out.partition("Commands:")[2]
+
+
+async def test_a_folder_without_a_configuration_is_not_called_good(tmp_path: Path) -> None:
+    said = await pgdrift("config", "check", cwd=tmp_path)
+    assert (said.code, said.out) == (3, "")
+    assert "no configuration found; looked for ./pgdrift.yaml" in said.err
 
 
 def test_a_reader_that_had_enough_sees_no_traceback(sides: tuple[str, str]) -> None:
@@ -194,7 +222,7 @@ def test_a_reader_that_had_enough_sees_no_traceback(sides: tuple[str, str]) -> N
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert ended.stderr == ""
@@ -203,13 +231,13 @@ def test_a_reader_that_had_enough_sees_no_traceback(sides: tuple[str, str]) -> N
 async def test_a_word_that_is_too_long_for_a_file_is_refused(tmp_path: Path) -> None:
     said = await pgdrift("diff", "a" * 300, "b", cwd=tmp_path)
     assert said.code == 3, said
-    assert "is no connection URL, no snapshot file, and no environment" in said.err
+    assert "is no connection URL, no file or folder, and no environment" in said.err
     assert "Traceback" not in said.err
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody without a name")
 def test_a_user_without_a_name_is_a_number() -> None:
-    program = "import os; from pgdrift.cli.daemon import _user; os.setuid(54321); print(_user())"
+    program = "import os; from pgdrift.cli.options import user; os.setuid(54321); print(user())"
     environment = {
         k: v for k, v in clean_environment().items() if k not in {"LOGNAME", "USER", "LNAME"}
     }
@@ -219,7 +247,7 @@ def test_a_user_without_a_name_is_a_number() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (said.returncode, said.stdout) == (0, "uid 54321\n"), said.stderr

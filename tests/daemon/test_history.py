@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.daemon.house import Daemon, House, all_text, until
 pytestmark = pytest.mark.db
 
 TABLE = "create table account (id int primary key);"
-LEDGER = (files("pgdrift.demo") / "ledger.sql").read_text(encoding="utf-8")
+LEDGER = (Path(__file__).parents[1] / "sources" / "ledger_core.sql").read_text(encoding="utf-8")
 FLYWAY = """
 create table flyway_schema_history (
     installed_rank int primary key, version varchar(50), description varchar(200), type varchar(20),
@@ -50,8 +50,7 @@ async def test_a_migration_is_no_drift_and_what_nobody_recorded_is(
     house: House, database: str, execute: Execute, tool: str, sql: str
 ) -> None:
     await execute(database, sql + TABLE)
-    # What the ledger's triggers note of every statement shall not explain it here.
-    house.watch("production", database, explained_by=["migration"])
+    house.watch("production", database)
     daemon = await (await house.start()).watching()
 
     migrate = f"begin; alter table account add column planned int; {BY_TOOL[tool]}; commit"
@@ -82,8 +81,8 @@ async def test_what_the_ledger_names_is_no_drift_and_who_did_it_is_known(
     house: House, database: str, execute: Execute
 ) -> None:
     await execute(database, LEDGER + TABLE)
-    house.watch("tracked", database)
-    house.watch("strict", database, explained_by=[], ledger="gitversion")
+    house.watch("tracked", database, explained_by=["migration", "tracked"])
+    house.watch("strict", database, ledger="gitversion")
     daemon = await (await house.start()).watching()
     await execute(database, "alter table account add column hotfix int")
     await moved(daemon, "tracked", "tracked")
@@ -122,7 +121,9 @@ async def test_a_sync_point_declares_the_present_right(
     assert "<!channel>" not in (await daemon.get("/environments/production"))[1]
 
     await execute(database, "alter table account drop column hotfix")
-    await until(lambda: len(house.roots()) == 2, house.told)
+    (again,) = await until(lambda: house.slack.replies(root["ts"])[1:], house.told)
+    assert "opened again" in again["text"]
+    assert house.roots() == [root], "the same object, soon after: the same conversation"
     await daemon.end()
 
 
@@ -157,7 +158,8 @@ async def test_who_moved_is_seen_along_the_chain(
     await execute(dsn["development"], add.format("feature int"))
     await expect({"feature": ("behind", "info")}, "staging", "development")
     await expect({}, "production", "staging")
-    await house.root("staging is behind development")
+    behind = await house.root("staging is behind development")
+    assert "upstream: untracked, between " in all_text(behind), "who changed development, and when"
 
     await execute(dsn["production"], add.format("hotfix int"))
     await expect({"hotfix": ("ahead", "critical")}, "production", "staging")
@@ -228,3 +230,34 @@ async def test_an_environment_can_follow_a_snapshot_file(
     found = await directions(daemon, "production", str(release))
     assert found == {"hotfix": ("ahead", "warning")}
     await daemon.end()
+
+
+async def test_how_histories_differ_is_shown_where_people_look(
+    house: House, make_database: MakeDatabase, execute: Execute
+) -> None:
+    a, b = [await make_database(sql=FLYWAY + TABLE) for _ in range(2)]
+    row = (
+        "insert into flyway_schema_history values ({}, '{}', '', 'SQL', 'V', {}, 'u', now(), 1, {})"
+    )
+    await execute(a, row.format(2, 2, 20, "true") + ";" + row.format(3, 3, 30, "true"))
+    await execute(b, row.format(2, 2, 21, "true") + ";" + row.format(3, 9, 90, "false"))
+
+    said = await house.pgdrift("diff", a, b)
+    assert said.code == 0, "the schemas are equal"
+    assert "migrations of B, with A upstream: 1 edited, 1 missing" in said.out
+    assert "migration 2 of flyway in public.flyway_schema_history is another" in said.out
+    said = await house.pgdrift("check", a, b, "--format", "json")
+    assert said.code == 1
+    # What failed is a matter of the own past, which connection URLs have none of.
+    assert [f["name"] for f in said.json()["findings"]] == ['public.flyway_schema_history."2"']
+    (upstream,) = [
+        against
+        for environment in said.json()["environments"]
+        for against in environment["against"]
+        if against["migrations_missing"] is not None
+    ]
+    assert upstream["migrations_missing"] == 1
+    assert [(f["version"], f["state"]) for f in upstream["histories"]] == [
+        ("2", "edited"),
+        ("3", "missing"),
+    ]

@@ -49,8 +49,9 @@ async def test_one_message_shows_how_it_stands_and_a_restart_tells_nothing_anew(
     assert len(house.slack.messages) == 3, house.told()
 
     await execute(database, FIRST)
-    await until(lambda: len(house.roots()) == 2, house.told)
-    assert house.roots()[0] is root, "what comes after the end is an incident of its own"
+    await until(lambda: len(house.slack.replies(root["ts"])) == 3, house.told)
+    assert "1 finding" in root["text"]
+    assert house.roots() == [root], "what comes back soon is the incident that it was"
     await second.end()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,4 +78,5 @@ async def test_what_nobody_saw_is_not_declared_right(house: House, short_sighted
     assert said.code == 2, said
     assert "trigger not read" in said.err
     assert "hint:" in said.err
-    assert not house.store.exists()
+    with closing(sqlite3.connect(f"file:{house.store}?mode=ro", uri=True)) as store:
+        assert store.execute("select * from sync_point").fetchall() == []

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pgdrift.core.incident import Delivery, Incident, Notice, Reason, State
+from pgdrift.core.alerts.incident import Delivery, Incident, Notice, Reason, State
 from pgdrift.core.model import (
     REACH,
     Blame,
@@ -12,6 +12,7 @@ from pgdrift.core.model import (
     ChangeClass,
     ChangeType,
     Confidence,
+    Dependants,
     Direction,
     Finding,
     ObjectId,
@@ -48,7 +49,10 @@ def column_changed() -> Finding:
         {"type": ("character varying(40)", "text"), "not_null": (True, False)},
     )
     blame = Blame(Confidence.EXACT, "deploy", NOW - timedelta(hours=1), migration="V17__notes")
-    return _finding(change, Severity.WARNING, ChangeClass.STRUCTURE, blame)
+    view = ObjectId("view", ("reporting", "open_orders"))
+    index = ObjectId("index", ("public", "order_note_idx"))
+    found = _finding(change, Severity.WARNING, ChangeClass.STRUCTURE, blame)
+    return replace(found, dependants=Dependants(5, (index, view)))
 
 
 def function_changed() -> Finding:
@@ -69,6 +73,14 @@ def index_added(name: str = "tmp_idx") -> Finding:
         {"definition": (None, definition), "unique": (None, False)},
     )
     return _finding(change, Severity.INFO, ChangeClass.PERFORMANCE, Blame())
+
+
+def function_added() -> Finding:
+    i = ObjectId("function", ("public", "admin"), "()")
+    told = {"security_definer": (None, True), "body": (None, "select 1;\nselect 2")}
+    grant = ObjectId("routine_privilege", ("public", "admin", "PUBLIC"), "()")
+    change = Change(i, ChangeType.ADDED, told, (grant,))
+    return _finding(change, Severity.CRITICAL, ChangeClass.SECURITY, Blame())
 
 
 def hostile(name: str, *, text: str | None = None) -> Finding:
@@ -93,7 +105,7 @@ def opened(*findings: Finding, against: str = "staging", environment: str = "pro
         told_at=NOW,
         findings=findings,
     )
-    return Notice(incident, Reason.OPENED, NOW, new=tuple(f.key for f in findings))
+    return Notice(incident, Reason.FIRST, NOW, new=tuple(f.key for f in findings))
 
 
 def night() -> Notice:
@@ -132,7 +144,7 @@ def cannot_look() -> Notice:
         told_at=NOW,
         detail="unreachable: no answer from db.example.org:5432 <for 10 s>",
     )
-    return Notice(incident, Reason.OPENED, NOW)
+    return Notice(incident, Reason.FIRST, NOW)
 
 
 def on_its_way(notice: Notice, thread: dict[str, str] | None = None, **more: Any) -> Delivery:

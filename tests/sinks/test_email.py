@@ -42,6 +42,7 @@ async def test_a_mail_says_it_all_in_text_and_in_html(
         assert "policy" in text
         assert "public.invoice.tenant_isolation" in text
         assert "by maría" in text
+        assert "on it: " in text, "what hangs on an object"
         assert "- type: character varying(40)" in text
         assert f"{LINK}/environments/production" in text
 
@@ -61,6 +62,36 @@ async def test_an_incident_is_one_conversation(server: MailServer, dba: EmailCha
         assert str(message["Subject"]) == f"Re: {root['Subject']}"
     assert "The incident is resolved." in part(later[1], "plain")
     assert later[1]["Importance"] is None
+
+
+async def test_a_digest_is_one_mail_and_what_follows_begins_anew(
+    server: MailServer, dba: EmailChannel
+) -> None:
+    night = samples.night()
+    over = samples.resolved(replace(night, incident=replace(night.incident, environment="tenant")))
+    digest = replace(on_its_way(night), parts=(over, samples.cannot_look(), night))
+    ref = await deliver(dba, digest, link=LINK)
+    after = on_its_way(samples.changed(night), {**ref, "digest": digest.id})
+    own = await deliver(dba, after, link=LINK)
+    end = on_its_way(samples.resolved(night), dict(own))
+    assert await deliver(dba, end, link=LINK) == own
+
+    first, second, third = server.mails
+    assert str(first["Subject"]).startswith("[critical] 3 incidents in 2 environments, 1 resolved;")
+    assert (first["List-Id"], first["Importance"]) == ("<digest.pgdrift.example.org>", "high")
+    assert (first["X-Pgdrift-Reason"], first["X-Pgdrift-Severity"]) == ("digest", "critical")
+    for kind in ("plain", "html"):
+        said = part(first, kind)
+        heads = ["is ahead of staging", "cannot be looked at", "is in sync with staging again"]
+        body = said.partition("Told together.")[2].partition("Told together.")[2] or said
+        places = [body.rindex(head) for head in heads]
+        assert places == sorted(places), "the gravest first, what is over last"
+        assert "policy" in said
+        assert f"{LINK}/environments/tenant" in said
+    assert str(second["Subject"]).startswith("[critical] production is ahead of staging")
+    assert second["In-Reply-To"] == first["Message-ID"]
+    assert str(third["Subject"]) == f"Re: {second['Subject']}"
+    assert third["In-Reply-To"] == second["Message-ID"]
 
 
 async def test_a_repetition_is_the_same_mail_and_says_so(
@@ -215,6 +246,18 @@ async def test_encryption_is_used_where_it_is_offered(encrypted: MailServer) -> 
 async def test_starttls_none_stays_in_clear(encrypted: MailServer) -> None:
     await deliver(encrypted.channel(starttls="none"), on_its_way(samples.night()), link=LINK)
     assert encrypted.encrypted == [False]
+
+
+async def test_encryption_that_is_required_is_used_or_nothing_is_sent(
+    encrypted: MailServer, server: MailServer
+) -> None:
+    night = on_its_way(samples.night())
+    await deliver(encrypted.channel(starttls="require"), night, link=LINK)
+    assert encrypted.encrypted == [True]
+    with pytest.raises(SinkError) as caught:
+        await deliver(server.channel(starttls="require"), night, link=LINK)
+    assert (caught.value.reason, caught.value.retry) == ("refused", False)
+    assert server.mails == []
 
 
 async def test_tls_from_the_first_byte(tls: ssl.SSLContext) -> None:

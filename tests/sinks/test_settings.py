@@ -28,6 +28,13 @@ def test_the_type_chooses_the_channel() -> None:
         ({**SLACK, "token": "t", "base_url": "ftp://x"}, "must be a whole address, https://"),
         ({**SLACK, "token": "t", "base_url": "https://a..b/"}, "between dots have 1 to 63 letters"),
         ({**SLACK, "token": "t", "base_url": "https://a:99999/"}, "cannot be read"),
+        ({**SLACK, "token": "t", "app_token": "x"}, "app_token and actors belong together"),
+        ({**SLACK, "token": "t", "actors": ["U012"]}, "app_token and actors belong together"),
+        ({**SLACK, "token": "t", "app_token": "x", "actors": ["@maria"]}, "is no user's id"),
+        (
+            {**SLACK, "token": "t", "app_token": "x", "app_token_file": "/f", "actors": ["*"]},
+            "two sources for one secret",
+        ),
         ({**EMAIL, "host": "smtp..example.org"}, "between dots have 1 to 63 letters"),
         ({**EMAIL, "host": f"{'x' * 64}.org"}, "between dots have 1 to 63 letters"),
         ({**EMAIL, "host": "a." * 127}, "1 to 253 letters"),
@@ -44,7 +51,7 @@ def test_the_type_chooses_the_channel() -> None:
         ({**EMAIL, "from": "a@b@c d"}, "must be one address"),
         ({**EMAIL, "username": "u"}, "no password: give password_file"),
         ({**EMAIL, "password": "p"}, "a password without a username"),
-        ({**EMAIL, "starttls": "maybe"}, "Input should be 'auto', 'tls' or 'none'"),
+        ({**EMAIL, "starttls": "maybe"}, "Input should be 'auto', 'require', 'tls' or 'none'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_clear_words(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from pgdrift.core.incident import Reason
+from pgdrift.core.alerts.incident import Reason
 from pgdrift.demo.slack import SlackDouble
 from pgdrift.errors import SinkError
 from pgdrift.sinks import SlackChannel, deliver
@@ -46,6 +46,8 @@ async def test_the_first_notice_is_one_message_that_names_the_worst(
     assert message["blocks"][0]["type"] == "header"
     assert "by maría" in everything(message)
     assert "- type: character varying(40)" in everything(message)
+    depends = "5 objects depend on it: index public.order_note_idx, view reporting.open_orders"
+    assert f"{depends} and 3 more" in everything(message)
     assert "+ type: text" in everything(message)
     assert f"{LINK}/environments/production" in everything(message)
     assert message["metadata"]["event_payload"] == {
@@ -72,12 +74,31 @@ async def test_a_later_notice_edits_the_message_and_replies_below_it(
     assert again == ref
     assert len(root["edits"]) == 1
     assert "tmp_idx" in everything(root)
-    assert "public.total" not in everything(root)
+    assert "~`function public.total(integer)`~" in everything(root)
     assert reply["thread_ts"] == root["ts"]
     assert "changed" in reply["text"]
     assert "tmp_idx" in everything(reply)
     assert "tenant_isolation" not in json.dumps(reply["blocks"][1:-1])
-    assert "gone: `function public.total(integer)`" in everything(reply)
+    assert "gone: ~`function public.total(integer)`~" in everything(reply)
+
+
+@pytest.mark.parametrize(
+    ("reason", "heard"),
+    [
+        (Reason.WORSE, True),
+        (Reason.REOPENED, True),
+        (Reason.CHANGED, False),
+        (Reason.REPEAT, False),
+    ],
+)
+async def test_what_is_worse_or_back_is_heard_in_the_channel_and_not_in_the_thread_alone(
+    slack: SlackDouble, oncall: SlackChannel, reason: Reason, heard: bool
+) -> None:
+    first = samples.night()
+    ref = await deliver(oncall, on_its_way(first), link=None)
+    later = replace(samples.changed(first), reason=reason)
+    await deliver(oncall, on_its_way(later, dict(ref)), link=None)
+    assert slack.messages[-1]["broadcast"] is heard
 
 
 async def test_a_change_of_the_same_objects_is_shown_in_the_reply(
@@ -148,10 +169,14 @@ async def test_500_findings_of_100_kilobytes_fit_into_one_message(
     ref = await deliver(oncall, on_its_way(first), link=LINK)
     await deliver(oncall, on_its_way(samples.resolved(first), dict(ref)), link=LINK)
 
-    assert len(slack.messages) == 2
+    _, file, _ = slack.messages
     text = json.dumps(slack.messages[0]["edits"][0]["blocks"])
     assert re.search(r"and 49\d more: <https://pgdrift.example.org/environments/production", text)
-    assert slack.calls == ["chat.postMessage", "chat.update", "chat.postMessage"]
+    calls = [c for c in slack.calls if c.startswith("chat.")]
+    assert calls == ["chat.postMessage", "chat.update", "chat.postMessage"]
+    assert file["thread_ts"] == ref["ts"]
+    assert len(file["files"][0]["content"]) <= 1_000_000
+    assert file["files"][0]["content"].endswith("the page has all of it\n")
 
 
 async def test_blocks_that_slack_refuses_become_one_plain_line(

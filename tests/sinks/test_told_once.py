@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pgdrift.core.alerts.incident import Delivery, Notice
 from pgdrift.core.book import Step
-from pgdrift.core.incident import Delivery, Notice
 from pgdrift.demo.slack import SlackDouble
 from pgdrift.errors import SinkError
 from pgdrift.sinks import Channel, EmailChannel, SlackChannel, SlackWebhookChannel, deliver
@@ -43,8 +43,8 @@ async def start(url: str, send: Send, *, after: timedelta = timedelta()) -> list
     """Start as the daemon does, tell what is due, and return what became of it."""
     async with open_store(url) as store:
         await store.recover()
-        told = await deliver_due(outbox(store), send, now=lambda: NOW + after, jitter=lambda: 0.0)
-    return [t.outcome for t in told]
+        told = deliver_due(outbox(store), send, now=lambda: NOW + after, jitter=lambda: 0.0)
+        return [t.outcome async for t in told]
 
 
 def to(channel: Channel) -> Send:

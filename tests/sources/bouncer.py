@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode before a server, for as long as a test needs it."""
+"""A real PgBouncer before a server, for as long as a test needs it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbi
 
 
 @asynccontextmanager
-async def bouncer(dsns: Iterable[str]) -> AsyncIterator[list[str]]:
-    """Give the ways through a pool of one server session for each of the DSNs, of one server."""
+async def bouncer(
+    dsns: Iterable[str], *, mode: str = "transaction", size: int = 1
+) -> AsyncIterator[list[str]]:
+    """Give the ways through a pool of so many server sessions for each of the DSNs."""
     given = [urlsplit(dsn) for dsn in dsns]
     port = _free_port()
     folder = Path(tempfile.mkdtemp(prefix="pgdrift-bouncer-"))
@@ -35,8 +37,8 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = plain
 auth_file = {folder}/users
-pool_mode = transaction
-default_pool_size = 1
+pool_mode = {mode}
+default_pool_size = {size}
 """,
         encoding="utf-8",
     )
@@ -64,7 +66,7 @@ default_pool_size = 1
 
 
 async def _ready(dsn: str, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while True:
             assert process.returncode is None, "PgBouncer did not start"
             try:

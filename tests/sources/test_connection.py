@@ -15,6 +15,8 @@ from pgdrift.sources.connection import connect, connection, describe, reading
 from pgdrift.sources.dsn import to_url
 from pgdrift.sources.embedded import EmbeddedServer
 from tests.conftest import Execute, MakeDatabase, MakeRole
+from tests.daemon.house import through
+from tests.daemon.proxy import Proxy
 
 db = pytest.mark.db
 
@@ -47,9 +49,9 @@ async def test_times_are_as_asked_for(database: str) -> None:
             assert await session.fetchval("SHOW application_name") == "pgdrift"
 
 
-async def _refused(dsn: str, **times: float) -> SourceError:
+async def _refused(dsn: str, *, connect_timeout: float = 10.0) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        await connect(dsn, **times)
+        await connect(dsn, connect_timeout=connect_timeout)
     assert "sesame" not in f"{caught.value}{caught.value.hint}"
     assert caught.value.hint
     return caught.value
@@ -64,7 +66,9 @@ async def test_each_refusal_has_its_reason_and_names_the_place(
     assert describe(database) == where
 
     role = await make_role(database)
-    assert (await _refused(role.replace(name, "no_such"))).reason == "missing_database"
+    absent = await _refused(role.replace(name, "no_such"))
+    assert absent.reason == "missing_database"
+    assert str(absent.args[0]).count("no_such") == 1
 
     await execute(database, f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
     error = await _refused(role)
@@ -119,7 +123,7 @@ async def test_a_host_that_never_answers_is_unreachable_in_time() -> None:
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"SSH-2.0-x\r\n"])
 async def test_a_server_of_another_kind_ends_as_a_source_error(answer: bytes) -> None:
     async with _listener(answer) as port:
-        error = await _refused(f"postgresql://u:sesame@127.0.0.1:{port}/d", connect_timeout=2)
+        error = await _refused(f"postgresql://u:sesame@127.0.0.1:{port}/d", connect_timeout=60)
     assert error.reason in {"unreachable", "not_postgresql"}
 
 
@@ -143,8 +147,8 @@ async def test_a_slow_query_and_a_kept_lock_end_as_timeouts(
     try:
         async with other.transaction():
             await other.execute("LOCK TABLE t")
-            for sql, said in (("SELECT pg_sleep(30)", "statement"), ("TABLE public.t", "lock")):
-                async with connection(dsn, statement_timeout=0.3, lock_timeout=0.1) as session:
+            for sql, said in (("SELECT pg_sleep(600)", "statement"), ("TABLE public.t", "lock")):
+                async with connection(dsn, statement_timeout=1, lock_timeout=0.1) as session:
                     with pytest.raises(SourceError) as caught:
                         async with reading(session):
                             await session.execute(sql)
@@ -220,3 +224,26 @@ def test_what_only_libpq_knows_does_not_reach_the_driver() -> None:
     assert to_url("postgresql://h/d?connect_timeout=3&sslmode=require") == (
         "postgresql://h/d?sslmode=require"
     )
+
+
+@db
+async def test_who_is_stopped_in_a_transaction_waits_for_no_silent_server(
+    database: str, proxy: Proxy
+) -> None:
+    port = await proxy.start(urlsplit(database).port or 0)
+    session = await connect(through(database, port), statement_timeout=600)
+    inside = asyncio.Event()
+
+    async def look() -> None:
+        async with reading(session):
+            await proxy.turn("silent")
+            inside.set()
+            await session.fetch("SELECT 1")
+
+    looking = asyncio.create_task(look())
+    await inside.wait()
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(120):
+            await looking
+    assert session.is_closed()

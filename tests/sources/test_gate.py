@@ -138,6 +138,13 @@ alter role {role} rename to {role}_renamed
 alter role {role} bypassrls
 grant pg_monitor to {role}
 alter database {database} owner to {role}
+alter database {database} connection limit 7
+alter database {database} set work_mem = '1MB'
+alter role {role} in database {database} set work_mem = '1MB'
+alter role {role} set work_mem = '1MB'
+grant connect on database {database} to {role}
+comment on database {database} is 'x'
+comment on role {role} is 'x'
 truncate t, child
 """.strip().splitlines()
 

@@ -26,7 +26,16 @@ CREATE SEQUENCE q;
 CREATE SCHEMA made;
 CREATE FUNCTION m() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FOREIGN DATA WRAPPER w;
+CREATE SERVER s FOREIGN DATA WRAPPER w;
+CREATE TYPE b;
+CREATE FUNCTION b_in(cstring) RETURNS b LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION b_out(b) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE b (INPUT = b_in, OUTPUT = b_out, LIKE = int4);
 ALTER EXTENSION pg_stat_statements ADD FOREIGN DATA WRAPPER w;
+ALTER EXTENSION pg_stat_statements ADD SERVER s;
+ALTER EXTENSION pg_stat_statements ADD TYPE b;
+ALTER EXTENSION pg_stat_statements ADD FUNCTION b_in(cstring);
+ALTER EXTENSION pg_stat_statements ADD FUNCTION b_out(b);
 ALTER EXTENSION pg_stat_statements ADD FUNCTION m();
 ALTER EXTENSION pg_stat_statements ADD TABLE t;
 ALTER EXTENSION pg_stat_statements ADD VIEW v;
@@ -53,6 +62,12 @@ TOLD = {
     "REVOKE USAGE ON TYPE e FROM PUBLIC": ('type_privilege:public.e."PUBLIC"', []),
     "GRANT CREATE ON SCHEMA made TO {r}": ("schema_privilege:made.{r}", ["CREATE"]),
     "GRANT EXECUTE ON FUNCTION m() TO {r}": ("routine_privilege:public.m.{r}()", ["EXECUTE"]),
+    "GRANT USAGE ON FOREIGN DATA WRAPPER w TO {r}": (
+        "foreign_data_wrapper_privilege:w.{r}",
+        ["USAGE"],
+    ),
+    "GRANT USAGE ON FOREIGN SERVER s TO PUBLIC": ('foreign_server_privilege:s."PUBLIC"', ["USAGE"]),
+    "REVOKE USAGE ON TYPE b FROM PUBLIC": ('type_privilege:public.b."PUBLIC"', []),
     "REVOKE EXECUTE ON FUNCTION m() FROM PUBLIC": ('routine_privilege:public.m."PUBLIC"()', []),
 }
 SILENT = (
@@ -107,17 +122,21 @@ async def test_what_is_hung_on_a_member_is_counted(
                CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING;
                CREATE INDEX i ON t (id);
                CREATE INDEX j ON t (n);
-               ALTER TABLE t ADD CONSTRAINT c CHECK (n > 0);
-               GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC;""",
+               CREATE STATISTICS st ON id, n FROM t;
+               CREATE FUNCTION less(int, text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+               ALTER OPERATOR FAMILY pg_catalog.integer_ops USING btree
+                   ADD FUNCTION 1 (int, text) less(int, text);
+               ALTER TABLE t ADD CONSTRAINT c CHECK (n > 0);""",
         )
         async with reading(reader):
             assert await count_not_compared(reader) == {
                 "extension_member_constraint": 1,
                 "extension_member_index": 2,
                 "extension_member_policy": 1,
-                "extension_member_privilege": 1,
                 "extension_member_rule": 1,
+                "extension_member_statistics": 1,
                 "extension_member_trigger": 1,
+                "operator_family_function": 1,
             }
         async with reading(reader):
-            assert await count_not_compared(reader, ["public"]) == {"extension_member_privilege": 1}
+            assert await count_not_compared(reader, ["public"]) == {"operator_family_function": 1}

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
+from pgdrift.core.alerts.incident import Incident, Notice, Reason, State
 from pgdrift.core.book import Step
-from pgdrift.core.incident import Incident, Notice, Reason, State
 from pgdrift.core.model import (
     Against,
     Agreed,
@@ -19,7 +19,10 @@ from pgdrift.core.model import (
     Direction,
     Event,
     Finding,
+    Held,
     History,
+    HistoryFinding,
+    HistoryState,
     LedgerMark,
     Migration,
     Object,
@@ -70,7 +73,7 @@ def incident(id_: str = "i1", environment: str = "prod", **fields: object) -> In
 
 
 def notice(about: Incident) -> Notice:
-    return Notice(about, Reason.OPENED, NOW)
+    return Notice(about, Reason.FIRST, NOW)
 
 
 def look(k: int, environment: str = "prod") -> Step:
@@ -160,6 +163,12 @@ blames = st.builds(
     at=st.none() | moments,
     application=st.none() | texts,
     migration=st.none() | texts,
+    role=st.none() | texts,
+    address=st.none() | texts,
+    statement=st.none() | texts,
+    after=st.none() | moments,
+    until=st.none() | moments,
+    hearsay=st.none() | texts,
 )
 findings = st.builds(
     Finding,
@@ -204,11 +213,39 @@ standings = st.lists(
         some_findings,
         st.none() | st.integers(0, 9),
         texts,
+        st.lists(
+            st.builds(Held, texts, moments, st.none() | st.sampled_from(Origin), blames), max_size=2
+        ).map(tuple),
+        histories=st.lists(
+            st.builds(HistoryFinding, texts, texts, texts, st.sampled_from(HistoryState), texts),
+            max_size=2,
+        ).map(tuple),
     ),
     max_size=2,
 ).map(tuple)
-migrations = st.builds(Migration, texts, texts, st.none() | texts, st.booleans(), st.booleans())
+migrations = st.builds(
+    Migration,
+    version=texts,
+    description=texts,
+    checksum=st.none() | texts,
+    applied=st.booleans(),
+    failed=st.booleans(),
+    at=st.none() | texts,
+    by=st.none() | texts,
+    begun=st.booleans(),
+    repeatable=st.booleans(),
+    baseline=st.booleans(),
+)
 histories = st.lists(
-    st.builds(History, texts, texts, st.lists(migrations, max_size=3).map(tuple)), max_size=2
+    st.builds(
+        History,
+        texts,
+        texts,
+        st.lists(migrations, max_size=3).map(tuple),
+        st.booleans(),
+        texts,
+        st.booleans(),
+    ),
+    max_size=2,
 ).map(tuple)
 marks = st.builds(LedgerMark, texts, st.integers(0, 2**64), st.frozensets(st.integers(0, 2**63)))

@@ -12,9 +12,22 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from pgdrift.core.alerts.incident import State
 from pgdrift.core.book import Book, Step
-from pgdrift.core.incident import State
-from pgdrift.core.model import Event, LedgerMark, Outcome, SyncPoint
+from pgdrift.core.model import (
+    Blame,
+    ChangeType,
+    Confidence,
+    Detail,
+    Event,
+    History,
+    LedgerMark,
+    Migration,
+    Origin,
+    Outcome,
+    Reading,
+    SyncPoint,
+)
 from pgdrift.errors import ConfigError, StoreError
 from pgdrift.store import Stale, Store, open_store
 from tests.store.nouns import MINUTE, NOW, incident, look, notice, tables
@@ -112,7 +125,7 @@ async def test_an_unchanged_environment_loads_its_snapshots_from_memory(store: S
 
     assert book.snapshot is step.snapshot
     assert book.expected is step.expected
-    assert len(statements) <= 4
+    assert len(statements) <= 5
     assert not [s for s in statements if "FROM content" in s or "FROM page" in s]
 
 
@@ -146,6 +159,20 @@ async def test_a_first_look_is_stale_when_a_declaration_came_first(store: Store)
 
     with pytest.raises(Stale):
         await store.save(look(1))
+
+
+async def test_what_was_read_to_declare_it_right_stands_for_a_first_look(store: Store) -> None:
+    history = History("flyway", "public.flyway_schema_history", (Migration("1", applied=True),))
+    reading = Reading(tables(2), "gate", histories=(history,))
+    await store.declare(SyncPoint("prod", NOW, "new", "ada"), tables(2), seen=reading)
+
+    book = await store.load("prod")
+    assert (book.snapshot, book.seen_at, book.histories) == (tables(2), NOW, (history,))
+    assert (book.gate, book.outcome) == ("", None)
+
+    later = SyncPoint("prod", NOW + MINUTE, "again", "ada")
+    await store.declare(later, tables(3), seen=Reading(tables(3), "gate"))
+    assert (await store.load("prod")).snapshot == tables(2), "a look sees what changed since"
 
 
 async def test_a_declaration_says_so_in_the_timeline(store: Store) -> None:
@@ -185,6 +212,27 @@ async def test_the_timeline_is_read_from_its_end(store: Store) -> None:
     await store.save(Step("prod", NOW, events=events))
 
     assert [e.text for e in await store.timeline("prod", limit=2)] == ["4", "3"]
+
+
+async def test_the_timeline_of_one_object_is_found_among_much_else(store: Store) -> None:
+    blame = Blame(Confidence.EXACT, "ann", NOW, "psql", role="owner", until=NOW)
+    detail = Detail(
+        ChangeType.CHANGED, Origin.UNTRACKED, blame, ("type",), ("table:t", "schema:s"), ("x:y",)
+    )
+    ours = [
+        Event("prod", NOW + n * MINUTE, "changed", f"{n}", "column:t.c", detail) for n in (0, 9)
+    ]
+    others = [Event("prod", NOW + MINUTE, "changed", f"o{n}", f"table:o{n}") for n in range(2_500)]
+    await store.save(Step("prod", NOW, events=(ours[0], *others, ours[1])))
+
+    assert await store.timeline("prod", about=frozenset({"table:t"})) == (ours[1], ours[0])
+    assert await store.timeline("prod", about=frozenset({"x:y"}), limit=1) == (ours[1],)
+    assert await store.timeline("prod", about=frozenset({"table:o7"})) == (others[7],)
+    assert await store.timeline("prod", about=frozenset({"table"})) == ()
+    assert await store.timeline("prod", since=NOW + 2 * MINUTE) == (ours[1],)
+    assert len(await store.subjects("prod")) == 2_501
+    assert await store.known_since("prod") == NOW
+    assert await store.known_since("staging") is None
 
 
 async def test_a_naive_time_is_refused(store: Store) -> None:

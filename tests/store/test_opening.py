@@ -52,6 +52,17 @@ async def test_opening_again_changes_nothing(store: Store, path: Path, url: str)
     assert schema(path) == before
 
 
+async def test_a_store_has_a_key_of_its_own_and_keeps_it(url: str, tmp_path: Path) -> None:
+    async with open_store(url) as store, open_store(f"sqlite:///{tmp_path}/other") as other:
+        key = (await store.load("prod")).key
+        assert len(key) == 32
+        assert key != (await other.load("prod")).key
+        await store.save(look(1))
+        assert key not in repr(await store.load("prod")).encode()
+    async with open_store(url) as again:
+        assert (await again.load("prod")).key == (await again.load("new")).key == key
+
+
 async def test_a_new_file_is_for_its_owner_alone(store: Store, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

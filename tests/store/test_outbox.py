@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from pgdrift.core.alerts.incident import Incident, Reason, State
 from pgdrift.core.book import Step
-from pgdrift.core.incident import Incident
 from pgdrift.errors import StoreError
-from pgdrift.store import Store, open_store
+from pgdrift.store import Lane, Store, open_store
 from tests.store.nouns import MINUTE, NOW, incident, notice
 
 LATER = NOW + MINUTE
@@ -157,11 +157,24 @@ async def test_an_end_needs_a_beginning(store: Store) -> None:
     assert await ids_due(store) == ["a-1-oncall"]
 
 
-async def test_due_gives_no_more_of_each_channel_than_asked_for(store: Store) -> None:
+async def test_due_gives_what_is_in_a_lane_and_no_more_than_asked_for(store: Store) -> None:
     await tell(store, *(incident(f"i{n}") for n in range(5)))
     await tell(store, incident("j"), channels=("dba",))
+    oncall, others = Lane(only=frozenset({"oncall"})), Lane(but=frozenset({"oncall"}))
 
-    assert await ids_due_of(store, limit=3) == ["i0", "i1", "i2", "j"]
+    assert await ids_due_of(store, limit=3) == ["i0", "i1", "i2"]
+    assert await ids_due_of(store, lane=oncall) == ["i0", "i1", "i2", "i3", "i4"]
+    assert await ids_due_of(store, lane=others) == ["j"]
+
+
+async def test_what_was_begun_in_another_lane_is_not_taken_back(store: Store) -> None:
+    await tell(store, incident("a"), channels=("oncall", "dba"))
+    for one in await store.due(NOW):
+        await store.begin(one, NOW)
+
+    assert await store.recover(Lane(only=frozenset({"dba"}))) == 1
+    assert await ids_due(store) == ["a-1-dba"]
+    assert await store.recover(Lane(but=frozenset({"dba"}))) == 1
 
 
 async def test_what_failed_before_stands_behind_what_was_never_tried(store: Store) -> None:
@@ -189,5 +202,40 @@ async def test_what_waits_for_a_channel_that_is_down_waits_for_the_same_moment(
     assert len(await store.due(much_later)) == 5
 
 
-async def ids_due_of(store: Store, *, limit: int) -> list[str]:
-    return [d.notice.incident.id for d in await store.due(NOW, limit=limit)]
+async def ids_due_of(store: Store, *, lane: Lane = Lane(), limit: int = 100) -> list[str]:  # noqa: B008  frozen
+    return [d.notice.incident.id for d in await store.due(NOW, lane=lane, limit=limit)]
+
+
+async def told(store: Store, ref: str) -> None:
+    for delivery in await store.due(NOW):
+        await store.done(await store.begin(delivery, NOW), NOW, {"ref": ref})
+
+
+async def test_what_was_told_last_and_is_not_over_stands(store: Store) -> None:
+    """Of each open incident the last, nothing while more is on its way, nothing that was ended."""
+    a, b = incident("a"), incident("b")
+    await tell(store, a, b, incident("elsewhere"), channels=("oncall", "am"))
+    assert await store.standing("am") == ()
+    await told(store, "first")
+    assert [d.id for d in await store.standing("am")] == ["a-1-am", "b-1-am", "elsewhere-1-am"]
+    assert (await store.standing("am"))[0].thread == {"ref": "first"}
+
+    await tell(store, replace(a, revision=2), channels=("am",))
+    assert [d.id for d in await store.standing("am")] == ["b-1-am", "elsewhere-1-am"]
+    await told(store, "second")
+    assert [d.id for d in await store.standing("am")] == ["b-1-am", "elsewhere-1-am", "a-2-am"]
+
+    await tell(store, replace(a, revision=3), channels=("am",))
+    (lost,) = await store.due(NOW)
+    await store.failed(await store.begin(lost, NOW), NOW, "refused", None)
+    assert "a-2-am" in [d.id for d in await store.standing("am")], "what was told before stands"
+
+    over = replace(notice(replace(b, revision=2)), reason=Reason.RESOLVED)
+    await store.save(Step("prod", NOW, notices=((over, ("am",)),)))
+    assert "b-1-am" not in [d.id for d in await store.standing("am")]
+    await told(store, "third")
+    assert [d.id for d in await store.standing("am")] == ["elsewhere-1-am", "a-2-am"]
+    assert len(await store.standing("oncall")) == 3
+
+    await store.save(Step("prod", NOW, incidents=(replace(a, state=State.RESOLVED, revision=4),)))
+    assert [d.id for d in await store.standing("am")] == ["elsewhere-1-am"]

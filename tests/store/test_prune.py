@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pgdrift.core.alerts.incident import State
 from pgdrift.core.book import Step
-from pgdrift.core.incident import State
 from pgdrift.core.model import Agreed, Event, SyncPoint
 from pgdrift.store import Store, open_store, prune
 from tests.store.nouns import NOW, incident, notice, tables

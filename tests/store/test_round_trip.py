@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgdrift.core.alerts.incident import Incident, Notice
 from pgdrift.core.book import Step
-from pgdrift.core.incident import Incident, Notice
-from pgdrift.core.model import Against, Agreed, History, LedgerMark, ObjectId, Outcome, Snapshot
+from pgdrift.core.model import (
+    Against,
+    Agreed,
+    Change,
+    ChangeClass,
+    ChangeType,
+    Direction,
+    Finding,
+    Held,
+    History,
+    LedgerMark,
+    ObjectId,
+    Outcome,
+    Renamed,
+    Severity,
+    Snapshot,
+)
 from pgdrift.errors import StoreError
 from pgdrift.store import codec, open_store
 from tests.store import nouns
@@ -95,3 +113,43 @@ def test_a_snapshot_is_read_from_its_file_as_it_was_kept(
         i: o.oid for i, o in kept.objects.items()
     }
     assert agreed == Agreed(other, unknown)
+
+
+def test_what_an_older_release_kept_is_read() -> None:
+    # Without what came later: what was renamed, and which rule left out how much.
+    change = {"id": ["table", ["public", "t"], ""], "change": "added", "attributes": {}}
+    finding = {
+        "change": change,
+        "direction": "changed",
+        "severity": "warning",
+        "cls": "structure",
+        "origin": None,
+        "first_seen": "2026-11-22T12:00:00Z",
+    }
+    kept = [{"yardstick": "sync", "outcome": "drifted", "findings": [finding], "ignored": 2}]
+    (against,) = codec.AGAINST.read(json.dumps(kept))
+    assert (against.ignored, against.ignored_by) == (2, ())
+    assert against.findings[0].change.renamed is None
+
+
+def test_a_rename_is_kept() -> None:
+    change = Change(
+        ObjectId("table", ("public", "t")),
+        ChangeType.ADDED,
+        {},
+        renamed=Renamed(ObjectId("table", ("public", "old")), sure=True),
+    )
+    found = Finding(change, Direction.CHANGED, Severity.WARNING, ChangeClass.STRUCTURE, None, NOW)
+    against = (Against("sync", Outcome.DRIFTED, (found,), ignored_by=(("table:*", 3),)),)
+    (read,) = codec.AGAINST.read(codec.AGAINST.write(against))
+    assert read.findings[0].change.renamed == change.renamed
+    assert read == against[0]
+
+
+def test_what_an_older_release_held_back_waits_on() -> None:
+    # It kept when, and not why.
+    held = ["table:public.t", "2026-11-22T12:00:00Z"]
+    kept = [{"yardstick": "staging", "outcome": "unknown", "held": [held]}]
+    (against,) = codec.AGAINST.read(json.dumps(kept))
+    assert against.held == (Held("table:public.t", datetime(2026, 11, 22, 12, tzinfo=UTC)),)
+    assert codec.AGAINST.read(codec.AGAINST.write((against,))) == (against,)

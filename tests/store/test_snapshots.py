@@ -76,7 +76,9 @@ async def test_environments_share_in_memory_what_they_have_in_common(
 
         assert one is not None
         assert two is not None
-        assert all(two.objects[i] is o for i, o in one.objects.items())
+        groups = one.packed.groups
+        assert groups
+        assert all(two.packed.groups[key] is group for key, group in groups.items())
 
 
 @pytest.mark.parametrize("count", [0, 1, 128, 129, 2048, 2049])

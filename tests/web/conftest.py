@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from pgdrift.core.incident import Incident
+from pgdrift.core.alerts.incident import Incident
+from pgdrift.core.alerts.letters import Tray
+from pgdrift.core.alerts.marks import Mark
 from pgdrift.core.model import Event, Standing
 from pgdrift.metrics import Metrics
 from pgdrift.web import make_app, serve
@@ -22,6 +24,8 @@ class Shown:
     standings: Mapping[str, Standing] = field(default_factory=sample.standings)
     incidents: Iterable[Incident] = field(default_factory=sample.incidents)
     timeline: Callable[[str], Awaitable[Sequence[Event]]] = sample.timeline
+    trays: Sequence[Tray] = ()
+    marks: Sequence[Mark] = ()
     ready: bool = True
     live: bool = True
 
@@ -49,6 +53,8 @@ async def site() -> AsyncIterator[Shown]:
             live=lambda: shown.live,
             version="1.2.3",
             kinds=("table", "column", "trigger"),
+            trays=lambda: shown.trays,
+            marks=lambda: shown.marks,
             now=lambda: sample.NOW,
         )
         runner = await serve(app, "127.0.0.1:0")

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pgdrift.core.incident import Incident, State
+from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.model import (
     Against,
     Blame,
@@ -13,6 +13,8 @@ from pgdrift.core.model import (
     Direction,
     Event,
     Finding,
+    HistoryFinding,
+    HistoryState,
     ObjectId,
     Origin,
     Outcome,
@@ -31,6 +33,15 @@ OLD_BODY = """
    WHERE order_line.order_id = order_total.order_id;
 """
 NEW_BODY = OLD_BODY.replace("quantity * unit_price", "quantity * unit_price * (1 - discount)")
+
+
+EDITED = HistoryFinding(
+    "flyway",
+    "shop.flyway_schema_history",
+    "12",
+    HistoryState.EDITED,
+    "checksum here 1, upstream 2",
+)
 
 
 def ago(**kw: float) -> datetime:
@@ -159,7 +170,13 @@ def standings() -> dict[str, Standing]:
         sync_point=SyncPoint("production", ago(days=9), "release 2026.11", "deploy", 7),
         against=(
             Against("sync", Outcome.DRIFTED, (STRANGE,)),
-            Against("staging", Outcome.DRIFTED, (RLS_OFF, TOTAL, HOTFIX, LATE, WAITING), 2),
+            Against(
+                "staging",
+                Outcome.DRIFTED,
+                (RLS_OFF, TOTAL, HOTFIX, LATE, WAITING),
+                2,
+                histories=(EDITED,),
+            ),
         ),
         not_compared={"operator_class": 3, "text_search_parser": 1},
     )

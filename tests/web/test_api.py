@@ -41,7 +41,18 @@ async def test_status_says_how_every_environment_stands(site: Shown) -> None:
         "severity": "critical",
         "oldest_finding": "2026-11-20T14:30:00+00:00",
         "migrations_missing": 2,
+        "histories": [
+            {
+                "tool": "flyway",
+                "table": "shop.flyway_schema_history",
+                "version": "12",
+                "state": "edited",
+                "text": "checksum here 1, upstream 2",
+            }
+        ],
+        "accepted": 0,
         "ignored": 0,
+        "ignored_by": {},
     }
     assert [i["id"] for i in production["incidents"]] == ["inc-7f3a"]
     assert environments["development"]["incidents"] == []
@@ -63,18 +74,27 @@ async def test_a_finding_carries_all_that_is_known(site: Shown) -> None:
                 "type": ["character(3)", None],
             },
             "contains": [],
+            "renamed": None,
+            "spelling": [],
             "direction": "behind",
             "severity": "warning",
             "class": "structure",
             "origin": "migration",
             "first_seen": "2026-11-20T14:30:00+00:00",
             "late": True,
+            "reason": "",
             "blame": {
                 "confidence": "exact",
                 "who": "ci",
                 "at": "2026-11-20T14:30:00+00:00",
                 "application": "flyway",
                 "migration": "V42__order_currency",
+                "role": None,
+                "address": None,
+                "statement": None,
+                "after": None,
+                "until": None,
+                "hearsay": None,
             },
         }
     ]

@@ -18,6 +18,9 @@ OPTIONS = (
     " --disable-component-update --disable-sync"
 )
 
+# In milliseconds, and waited only where something fails.
+PATIENCE = 120_000
+
 
 class Tab:
     """One page of a browser, with what it complained of and asked for."""
@@ -39,8 +42,13 @@ class Tab:
 @pytest.fixture
 async def tab(site: Shown) -> AsyncIterator[Tab]:
     async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
-        yield Tab(await browser.new_page(), site.url)
+        browser = await driver.chromium.launch(
+            executable_path=CHROMIUM, args=OPTIONS.split(), timeout=PATIENCE
+        )
+        page = await browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        playwright.expect.set_options(timeout=PATIENCE)
+        yield Tab(page, site.url)
         await browser.close()
 
 

@@ -2,9 +2,13 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from pgdrift.core.alerts.letters import Letter, Tray
+from pgdrift.core.alerts.marks import Mark, Matcher, Verb
 from pgdrift.core.model import Against, Event, Outcome
 from pgdrift.errors import StoreError
 from tests.web import sample
@@ -126,7 +130,7 @@ async def test_an_environment_shows_before_and_after_line_by_line(site: Shown) -
     assert '<div class="del">- row_security: true</div>' in html
     assert '<div class="ins">+ row_security: false</div>' in html
     assert "FROM shop.order_line" in html
-    assert "by j.miller with psql at 2026-11-22 11:49 UTC (on record)" in words(html)
+    assert "by j.miller with psql at 2026-11-22 11:49:00 UTC, exact" in words(html)
 
 
 async def test_an_environment_shows_its_incident_and_its_past(site: Shown) -> None:
@@ -204,6 +208,45 @@ async def test_what_a_page_asks_for_is_there(site: Shown) -> None:
         for link in re.findall(r'<(?:link|script)[^>]*(?:href|src)="([^"]+)"', html):
             answer, _ = await site.get(base + link)
             assert answer.status == 200, link
+
+
+async def test_a_channel_that_does_not_take_what_it_is_told_is_shown(site: Shown) -> None:
+    _, html = await site.get("/")
+    assert "channel oncall" not in words(html)
+
+    letter = Letter("oncall", "<b>production</b> is ahead", "refused", sample.NOW)
+    waits = Tray("dba", waiting=3, oldest_at=sample.NOW, why="unreachable")
+    site.trays = [Tray("oncall", given_up=1, dead=(letter,)), waits, Tray("calm", waiting=1)]
+    _, html = await site.get("/")
+
+    text = words(html)
+    assert "channel oncall: 1 given up, never told:" in text
+    assert "refused: &lt;b&gt;production&lt;/b&gt; is ahead" in text
+    assert "channel dba: 3 waiting since" in text
+    assert "calm" not in text
+    shown: Any = (await site.json("/api/v1/status"))["channels"]
+    dba = next(c for c in shown if c["name"] == "dba")
+    assert (dba["waiting"], dba["why"], dba["given_up"]) == (3, "unreachable", 0)
+
+
+async def test_what_people_said_stands_beside_what_they_said_it_of(site: Shown) -> None:
+    first = next(i for i in sample.incidents() if i.environment == "production")
+    at, until = sample.NOW, sample.NOW + timedelta(hours=4)
+    matcher = Matcher("prod*", "index:*")
+    site.marks = (
+        Mark(1, Verb.ACK, "<b>ada</b>", "rolling it back", at, None, "production", first.id),
+        Mark(2, Verb.SILENCE, "grace", "an audit", at, until, matcher=matcher),
+    )
+    _, html = await site.get("/environments/production")
+
+    text = words(html)
+    assert "Acknowledged incident" in text
+    assert "by &lt;b&gt;ada&lt;/b&gt;: rolling it back" in text
+    assert "silenced index:* in prod* by grace until" in text
+    shown: Any = (await site.json("/api/v1/status"))["marks"]
+    assert [(m["verb"], m["actor"]) for m in shown] == [("ack", "<b>ada</b>"), ("silence", "grace")]
+    _, other = await site.get("/environments/staging")
+    assert "grace" not in words(other)
 
 
 async def test_what_is_not_watched_is_not_found(site: Shown) -> None:
