@@ -10,10 +10,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bench import keeping, kinds, reading
+from bench import keeping, kinds, ledger, reading, rival, waking
 from bench.report import as_json, as_text
 from bench.stage import server, stage
 from bench.timing import Ratio
+from pgdrift.log import configure
 
 
 async def run(asked: argparse.Namespace) -> str:
@@ -29,8 +30,16 @@ async def run(asked: argparse.Namespace) -> str:
                     shares[tables] = await kinds.shares(built)
                 _say(f"{tables} tables: reading, {rounds} rounds")
                 read = await reading.measure(built, rounds)
+                if asked.migra:
+                    _say(f"{tables} tables: against migra")
+                    read += await rival.measure(built, rounds, asked.migra_limit)
                 _say(f"{tables} tables: comparing and keeping, {rounds} rounds")
-                results[tables] = [*read, *await keeping.measure(built, rounds)]
+                kept = await keeping.measure(built, rounds)
+                _say(f"{tables} tables: from commit to decided, {asked.commits} commits")
+                woken = await waking.measure(built, asked.commits)
+                _say(f"{tables} tables: changing with a ledger, {rounds} rounds")
+                recorded = await ledger.measure(built, rounds)
+                results[tables] = [*read, *kept, *woken, *recorded]
     return as_json(results, shares) if asked.json else as_text(results, shares)
 
 
@@ -55,7 +64,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=0, help="how often everything is done (5; 3 if large)"
     )
+    parser.add_argument(
+        "--commits", type=int, default=200, help="how many are waited for, one by one"
+    )
     parser.add_argument("--kinds", action="store_true", help="the queries' shares, kind by kind")
+    parser.add_argument(
+        "--migra", action="store_true", help="against migra as well, which pip fetches"
+    )
+    parser.add_argument(
+        "--migra-limit",
+        type=float,
+        default=900,
+        help="seconds after which migra is stopped, and said to take at least so long (900)",
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(
         "--binaries", type=Path, help="folder with another PostgreSQL's initdb and pg_dump"
@@ -64,4 +85,5 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    configure("warning")
     print(asyncio.run(run(_arguments())))

@@ -12,11 +12,12 @@ from bench.reading import whole
 from bench.stage import Stage
 from bench.timing import Ratio, Times, amount, ratio, seconds, side_by_side
 from pgdrift.core import snapshot_file
+from pgdrift.core.alike.align import align
+from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.book import Book, Step
 from pgdrift.core.compare import compare
 from pgdrift.core.look import Watched, seen
-from pgdrift.core.model import Outcome, Reading, Snapshot
-from pgdrift.core.normalise import Options, normalise
+from pgdrift.core.model import Object, ObjectId, Outcome, Reading, Snapshot
 from pgdrift.sources.connection import connection
 from pgdrift.store.store import Store
 
@@ -55,19 +56,41 @@ def _ratios(times: Times, reading: Sequence[float], stage: Stage) -> Iterator[Ra
 async def _comparing(before: Snapshot, again: Snapshot, after: Snapshot, rounds: int) -> Times:
     watched = Watched("bench", None)
     book = Book("bench", snapshot=before, expected=before)
+    named = _renamed(before)
     return await side_by_side(
         {
             "all digests and root": _sync(lambda: _digests(before)),
-            "compare, equal": _sync(lambda: compare(before, again)),
-            "compare, 1 % differs": _sync(lambda: compare(before, after)),
-            # Anew each time: what is normalised stays with its snapshot.
+            # Anew each time: what is worked out of a snapshot stays with it.
+            "compare, equal": _sync(lambda: compare(replace(before), again)),
+            "compare, 1 % differs": _sync(lambda: compare(replace(before), after)),
+            "align, equal": _sync(lambda: _aligned(replace(again), before)),
+            "align, generated names differ": _sync(lambda: _aligned(replace(named), before)),
             "normalise and its digests": _sync(lambda: normalise(replace(before), Options()).root),
             "decide on a look, 1 % changed": _sync(
                 lambda: seen(watched, book, Reading(replace(after), "gate"), None, _NOW)
             ),
+            "decide on a look, as the last": _sync(
+                lambda: seen(watched, book, Reading(before, "gate"), None, _NOW)
+            ),
         },
         rounds,
     )
+
+
+def _aligned(side: Snapshot, to: Snapshot) -> Snapshot:
+    options = Options()
+    return align(normalise(side, options), normalise(to, options), options)
+
+
+def _renamed(of: Snapshot) -> Snapshot:
+    """Return the same with another name for some of what has a generated one: for 1 % of all."""
+    keys = [o for o in of.objects.values() if o.id.path[-1].endswith(("_pkey", "_fkey"))]
+    edits: dict[ObjectId, Object | None] = {}
+    for found in keys[:: max(1, 100 * len(keys) // len(of.objects))]:
+        *place, name = found.id.path
+        other = replace(found, id=found.id._replace(path=(*place, f"{name}1")))
+        edits |= {found.id: None, other.id: other}
+    return replace(of, objects=of.packed.edited(edits))
 
 
 def _digests(of: Snapshot) -> str:

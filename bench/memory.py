@@ -1,4 +1,4 @@
-"""A DSN on standard input, kilobytes on standard output: what one snapshot takes at its peak.
+"""A DSN on standard input; kilobytes on standard output: the peak of a reading, and what stays.
 
 A process of its own, so that nothing else counts.
 """
@@ -6,20 +6,29 @@ A process of its own, so that nothing else counts.
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import sys
+import tracemalloc
 from pathlib import Path
 
 from bench.reading import whole
 from pgdrift.sources.connection import connection
 
 
-async def measure(dsn: str) -> int:
-    """Return how far the peak of this process rises, in kilobytes."""
+async def measure(dsn: str) -> tuple[int, int]:
+    """Return how far the peak of this process rises, and what one snapshot holds once read."""
     async with connection(dsn, statement_timeout=600) as session:
         before = _peak()
         await whole(session)
-    return _peak() - before
+        peak = _peak() - before
+        gc.collect()
+        tracemalloc.start()
+        found = await whole(session)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] // 1024
+        assert found.objects
+    return peak, held
 
 
 def _peak() -> int:
@@ -33,4 +42,4 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(measure(sys.stdin.read())))
+    print(*asyncio.run(measure(sys.stdin.read())))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from bench import floor
+from bench.processor import spent
 from bench.stage import Stage
 from bench.timing import Ratio, Times, amount, ratio, side_by_side
 from pgdrift.core.book import Book
@@ -27,10 +28,14 @@ async def measure(stage: Stage, rounds: int) -> list[Ratio]:
             "snapshot": _fresh(stage, whole),
             "same": _fresh(stage, floor.same_queries),
             "plain": _fresh(stage, floor.plain_queries),
-            "pg_dump": lambda: asyncio.to_thread(_dump, stage),
+            "pg_dump": _dumped(stage),
         },
         rounds,
     )
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(await spent(stage, _fresh(stage, whole)))
+        theirs.append(await spent(stage, _dumped(stage)))
     async with connection(stage.dsn, statement_timeout=600) as session:
         warm = await side_by_side(
             {
@@ -42,14 +47,15 @@ async def measure(stage: Stage, rounds: int) -> list[Ratio]:
             rounds,
         )
     looks = await _looks(stage, rounds)
-    memory = amount(
-        "peak memory while reading",
-        _memory(stage),
-        "KB a table",
-        # In a small schema, what does not grow with it counts for more.
-        30 if stage.tables >= 1000 else None,
-    )
-    return [*_ratios(stage, cold, warm, looks), memory]
+    peak, held = await asyncio.to_thread(_memory, stage)
+    # In a small schema, what does not grow with it counts for more.
+    counts = stage.tables >= 1000
+    return [
+        *_ratios(stage, cold, warm, looks),
+        ratio("snapshot / pg_dump -s, processor time", ours, theirs),
+        amount("peak memory while reading", peak, "KB a table", 30 if counts else None),
+        amount("memory once read", held, "KB a table", 5 if counts else None),
+    ]
 
 
 def _ratios(stage: Stage, cold: Times, warm: Times, looks: Times) -> Iterator[Ratio]:
@@ -98,6 +104,10 @@ async def _looks(stage: Stage, rounds: int) -> Times:
         await source.close()
 
 
+def _dumped(stage: Stage) -> Callable[[], Awaitable[None]]:
+    return lambda: asyncio.to_thread(_dump, stage)
+
+
 def _dump(stage: Stage) -> None:
     """Run pg_dump as anyone would, its output read and thrown away."""
     url = urlsplit(stage.dsn)
@@ -113,10 +123,11 @@ def _dump(stage: Stage) -> None:
     subprocess.run(command, env=environment, check=True, timeout=600)
 
 
-def _memory(stage: Stage) -> float:
-    """Return the peak of a process that reads one snapshot, in kilobytes a table."""
+def _memory(stage: Stage) -> tuple[float, float]:
+    """Return the peak of a process that reads one snapshot and what stays, in KB a table."""
     child = [sys.executable, "-m", "bench.memory"]
     done = subprocess.run(
         child, input=stage.dsn, capture_output=True, text=True, check=True, timeout=600
     )
-    return int(done.stdout) / stage.tables
+    peak, held = map(int, done.stdout.split())
+    return peak / stage.tables, held / stage.tables

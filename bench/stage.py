@@ -55,6 +55,23 @@ class Stage:
         """Change about one object in a hundred."""
         await _run(self.dsn, schema.changes(self.tables))
 
+    @asynccontextmanager
+    async def copy(self) -> AsyncIterator[str]:
+        """Give the DSN of a copy of the database, to which nobody may be connected."""
+        name = f"{self._name}_copy"
+        await _run(self.server.dsn(), [f"CREATE DATABASE {name} TEMPLATE {self._name}"])
+        try:
+            yield self.server.dsn(name)
+        finally:
+            await _run(self.server.dsn(), [f"DROP DATABASE {name} WITH (FORCE)"])
+
+    @asynccontextmanager
+    async def changed_copy(self) -> AsyncIterator[str]:
+        """Give the DSN of a copy of the database with one object in a hundred changed."""
+        async with self.copy() as dsn:
+            await _run(dsn, schema.changes(self.tables))
+            yield dsn
+
     async def drop(self) -> None:
         """Remove the database."""
         await _run(self.server.dsn(), [f"DROP DATABASE {self._name} WITH (FORCE)"])
