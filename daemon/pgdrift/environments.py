@@ -48,7 +48,10 @@ def _listed(value: object) -> object:
 # Unquoted, YAML reads `off` as false.
 Listen = Annotated[
     Literal["auto", "off"],
-    BeforeValidator(lambda value: "off" if value is False else value),
+    BeforeValidator(
+        lambda value: "off" if value is False else value,
+        json_schema_input_type=Literal["auto", "off", False],
+    ),
 ]
 Timeout = Annotated[Duration, AfterValidator(_at_most_a_day)]
 
@@ -123,7 +126,7 @@ class EnvironmentSettings(Section):
     )
     histories: Annotated[
         Literal["auto"] | tuple[str, ...],
-        BeforeValidator(_listed),
+        BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...]),
         AfterValidator(_known_tools),
     ] = Field("auto", description="which migration tools' tables to read")
     explained_by: tuple[Literal["migration", "tracked"], ...] = Field(
