@@ -171,7 +171,9 @@ _SECRETS = re.compile(
 )
 
 
-_CALLED_SECRET = re.compile(r"(PASSWORD|PASSWD|TOKEN|SECRET|_KEY|_DSN)$", re.IGNORECASE)
+_CALLED_SECRET = re.compile(
+    r"(PASSWORD|PASSWD|TOKEN|SECRET|(API|ACCESS|PRIVATE)_KEY|_DSN)$", re.IGNORECASE
+)
 
 
 def secrets(given: list[Object]) -> Iterator[str]:

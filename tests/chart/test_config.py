@@ -211,11 +211,8 @@ def for_the_chart(config: Any) -> Values:
     config = copy.deepcopy(config)
     config.get("store", {}).pop("url", None)
     config.get("web", {}).pop("listen", None)
-    text = (
-        json.dumps(config)
-        .replace('"./', '"/srv/')
-        .replace("/run/secrets/", "/run/secrets/pgdrift/")
-    )
+    text = json.dumps(config).replace('"./', '"/srv/')
+    text = re.sub("/run/secrets/(?!pgdrift/)", "/run/secrets/pgdrift/", text)
     named = set(files(json.loads(text)))
     secrets = {Path(n).name for n in named if n.startswith("/run/secrets/pgdrift/")}
     beside = {Path(n).name for n in named if n.startswith("/etc/pgdrift/")}
