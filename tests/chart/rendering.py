@@ -41,12 +41,21 @@ def rendered(given: Mapping[str, Any], path: Path = CHART) -> dict[str, str]:
     return {name.partition("/templates/")[2]: text for name, text in texts.items()}
 
 
+class Strict(yaml.SafeLoader):
+    """YAML that takes no key twice, as Kubernetes does not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Object:
+        found: Object = super().construct_mapping(node, deep)
+        assert len(found) == len(node.value), f"a key is given twice: {node.start_mark}"
+        return found
+
+
 def parsed(texts: Mapping[str, str]) -> list[Object]:
     return [
         found
         for name, text in texts.items()
         if name.endswith(".yaml")
-        for found in yaml.safe_load_all(text)
+        for found in yaml.load_all(text, Strict)
         if found
     ]
 

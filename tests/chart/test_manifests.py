@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import helm_python as helm
@@ -19,6 +20,7 @@ from pgdrift import __version__
 from tests.chart.rendering import (
     CHART,
     NAMESPACE,
+    RELEASE,
     ROOT,
     SETS,
     Object,
@@ -297,6 +299,16 @@ def test_the_first_steps_of_the_notes_are_values_that_work() -> None:
     )
     assert set(given) == {"secrets", "config"}
     assert "pgdrift watches production. Next:" in rendered(given)["NOTES.txt"]
+
+
+def test_helm_installs_what_it_packs(tmp_path: Path) -> None:
+    """Without a cluster: nothing is left out of the package, and the test is a hook."""
+    packed = helm.Chart.load_archive(Path(helm.package(CHART, destination=tmp_path)).read_bytes())
+    given = values("everything")
+    with helm.Config(namespace=NAMESPACE, storage_driver="memory") as config:
+        release = config.install(packed, RELEASE, given, dry_run="client")
+    made = {called(o): o for o in parsed({"all.yaml": release["manifest"]})}
+    assert made == {called(o): o for o in objects("everything") if o["kind"] != "Pod"}
 
 
 def test_a_name_from_outside_is_cut_to_fit() -> None:

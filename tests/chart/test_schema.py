@@ -30,6 +30,7 @@ BAD = {
     "fullnameOverride: Pgdrift": "'/fullnameOverride': 'Pgdrift' does not match pattern",
     "commonLabels: {a: true}": "'/commonLabels/a': got boolean, want string",
     "commonLabels: {'a b': c}": "'/commonLabels': additional properties 'a b' not allowed",
+    "podLabels: {app.kubernetes.io/name: x}": "'': invalid propertyName 'app.kubernetes.io/name'",
     "reload: sometimes": "'/reload': value must be one of 'live', 'rollout'",
     "persistence: {size: 1 GB}": "'/persistence/size': '1 GB' does not match pattern",
     "persistence: {accessMode: RWO}": "'/persistence/accessMode': value must be one of 'ReadWriteOnce',",
