@@ -128,17 +128,26 @@ def files(value: Any, key: str = "") -> Iterator[str]:
         yield value
 
 
+def there(given: list[Object]) -> Iterator[str]:
+    """Give every file that the pod has for sure, and each folder of which that is not known."""
+    volumes = {v["name"]: v for v in pod(given)["volumes"]}
+    for path, mount in mounts(given).items():
+        volume = volumes.get(mount["name"], {})
+        if volume.get("configMap", {}).get("name") == config_map(given)["metadata"]["name"]:
+            yield from (f"{path}/{file}" for file in config_map(given)["data"])
+        elif mount["name"] == "secrets":
+            sources = volume["projected"]["sources"]
+            yield from (f"{path}/{s['secret']['items'][0]['path']}" for s in sources)
+        else:
+            yield f"{path}/"
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_every_file_that_it_names_is_mounted(name: str) -> None:
-    given = objects(name)
-    there = {f"/etc/pgdrift/{file}" for file in config_map(given)["data"]}
-    for volume in pod(given)["volumes"]:
-        if volume["name"] == "secrets":
-            items = [s["secret"]["items"][0] for s in volume["projected"]["sources"]]
-            there |= {f"/run/secrets/pgdrift/{item['path']}" for item in items}
-    others = [m for m in mounts(given) if m not in ("/etc/pgdrift", "/run/secrets/pgdrift")]
-    for file in files(yaml.safe_load(config_map(given)["data"]["pgdrift.yaml"])):
-        assert file in there or any(file.startswith(f"{m}/") for m in others), file
+    found = list(there(objects(name)))
+    for file in files(yaml.safe_load(config_map(objects(name))["data"]["pgdrift.yaml"])):
+        folders = [f for f in found if f.endswith("/")]
+        assert file in found or any(file.startswith(f) for f in folders), file
 
 
 def checksum(given: Values) -> str:
