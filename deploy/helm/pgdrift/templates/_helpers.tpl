@@ -108,10 +108,3 @@ path: /metrics
 {{- end }}
 {{- end }}
 {{- end }}
-
-{{/* What replaces the pod when it changes: all of the configuration, or what needs a restart. */}}
-{{- define "pgdrift.checksum" -}}
-{{- $config := include "pgdrift.config" . | fromYaml }}
-{{- $live := pick $config "store" "web" }}
-{{- ternary $live (dict "config" $config "files" .Values.files) (eq .Values.reload "live") | toYaml | sha256sum }}
-{{- end }}
