@@ -336,6 +336,6 @@ def test_the_schema_for_editors_takes_what_is_taken(tmp_path: Path, text: str, g
     schema = Draft202012Validator(Settings.model_json_schema(by_alias=True))
     assert schema.is_valid(parse(text, "c.yaml")[0]) is good
     if good:
-        assert load(tmp_path / "c.yaml")
+        load(tmp_path / "c.yaml")
     else:
         assert refusal(tmp_path / "c.yaml", text)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,8 @@ def rendered(given: Mapping[str, Any], path: Path = CHART) -> dict[str, str]:
 class Strict(yaml.SafeLoader):
     """YAML that takes no key twice, as Kubernetes does not."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Object:
-        found: Object = super().construct_mapping(node, deep)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        found = super().construct_mapping(node, deep)
         assert len(found) == len(node.value), f"a key is given twice: {node.start_mark}"
         return found
 
