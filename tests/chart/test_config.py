@@ -201,7 +201,10 @@ def test_messages_link_to_where_the_page_is(given: Values, url: str | None, tmp_
 def test_what_is_false_or_nothing_stays_so(tmp_path: Path) -> None:
     """Helm's ways to merge take these for not given."""
     config = {
-        "environments": {"a": {"dsn": "postgresql://x@y/z", "protected": False, "listen": False}},
+        "environments": {
+            "a": {"dsn": "postgresql://x@y/z", "protected": False, "listen": False},
+            "dsn": {"dsn": "postgresql://x@[fd00::1]:5432/z"},  # a name as any other
+        },
         "compare": {"leave_out": [], "spelling": False},
     }
     settings = load(written(parsed(rendered({"config": config})), tmp_path))

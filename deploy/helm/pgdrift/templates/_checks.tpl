@@ -16,7 +16,7 @@ and no password may stand in a URL. Says what is wrong and never the value.
 {{- if kindIs "map" .part }}
 {{- range $key, $value := .part }}
 {{- $at := printf "%s.%s" $.at $key }}
-{{- if and (eq $key "dsn") (regexMatch "(?i)://[^/@]*:[^/@]*@|password=" (toString $value)) }}
+{{- if and (eq $key "dsn") (kindIs "string" $value) (regexMatch "(?i)://[^/@]*:[^/@]*@|password=" $value) }}
 {{- printf "%s holds a password: put the whole URL into a Secret, name it under `secrets`, and give dsn_file" $at | fail }}
 {{- end }}
 {{- $names := or (hasSuffix "_file" $key) (eq $key "snapshot") (and (eq $key "follows") (contains "/" (toString $value))) }}
