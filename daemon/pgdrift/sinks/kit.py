@@ -1,7 +1,7 @@
 """A text, a moment in; one piece of Slack's Block Kit out, within its limits. Knows no incident."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -44,6 +44,12 @@ def button(action: str, text: str, value: str, *, style: str = "") -> Block:
     """Return a button; `action` says which it is, `value` what it is about."""
     block = {"type": "button", "action_id": action, "text": plain_text(text, _MOST_BUTTON)}
     return block | {"value": value} | ({"style": style} if style else {})
+
+
+def menu(action: str, options: Mapping[str, str]) -> Block:
+    """Return a menu of few choices, for the side of a paragraph; `options` maps values to words."""
+    shown = [{"text": plain_text(o, _MOST_BUTTON), "value": value} for value, o in options.items()]
+    return {"type": "overflow", "action_id": action, "options": shown}
 
 
 def plain_text(text: str, most: int) -> Block:

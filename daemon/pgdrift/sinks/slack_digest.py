@@ -6,10 +6,12 @@ from pgdrift.core.alerts.incident import Notice, Reason
 from pgdrift.core.shown import render
 from pgdrift.sinks.kit import Block, context, date, header, mrkdwn, section, size
 from pgdrift.sinks.mrkdwn import code_span, escape
+from pgdrift.sinks.slack_buttons import beside
 from pgdrift.sinks.slack_words import environment_url, mark
 
 _MOST_LINES = 40
 _MOST_UNITS = 9000
+_MOST_MENUS = 6  # each takes the room of a line
 
 
 def headline(parts: Sequence[Notice]) -> str:
@@ -23,13 +25,25 @@ def headline(parts: Sequence[Notice]) -> str:
     return f"{mark(ordered[0])} {len(parts)} incidents in {where}{resolved}, first: {worst}"
 
 
-def blocks(parts: Sequence[Notice], line: str, above: list[Block], link: str | None) -> list[Block]:
-    """Return the digest: one line for each incident, the gravest first; the rest is counted."""
+def blocks(
+    parts: Sequence[Notice],
+    line: str,
+    above: list[Block],
+    link: str | None,
+    *,
+    channel: str | None = None,
+) -> list[Block]:
+    """Return the digest: one line for each incident, the gravest first; the rest is counted.
+
+    With `channel`, whose `actors` may do so, the gravest can be answered from a menu beside them.
+    """
     ordered = _ordered(parts)
     shown: list[Block] = []
     room = _MOST_UNITS - size(above)
-    for notice in ordered[:_MOST_LINES]:
+    for number, notice in enumerate(ordered[:_MOST_LINES]):
         block = section(_line(notice, link))
+        if channel is not None and number < _MOST_MENUS:
+            block |= beside(notice.incident, channel, number)
         if (room := room - size([block])) < 0:
             break
         shown.append(block)
