@@ -13,7 +13,7 @@ import pytest
 
 from pgdrift.core.alerts.incident import Delivery, Incident, Notice
 from pgdrift.core.alerts.marks import Mark, Order, Verb
-from pgdrift.core.model import Against, Outcome, Standing
+from pgdrift.core.model import CHANNELS, DRILL, Against, Outcome, Standing
 from pgdrift.demo.slack import SlackDouble
 from pgdrift.errors import ConfigError, StoreError
 from pgdrift.sinks import SlackChannel, deliver, slack_marks, slack_socket
@@ -122,6 +122,18 @@ async def test_a_message_has_buttons_until_it_is_resolved(
     assert "Accept…" not in labels(slack.messages[-1])
     await deliver(oncall, on_its_way(samples.night()), link=LINK)
     assert labels(slack.messages[-1]) == []
+
+
+@pytest.mark.parametrize("nobodys", [DRILL, CHANNELS])
+async def test_what_is_nobodys_incident_cannot_be_answered(
+    slack: SlackDouble, pressed: SlackChannel, nobodys: str
+) -> None:
+    notice = replace(samples.night(), incident=replace(samples.night().incident, id="dd"))
+    notice = replace(notice, incident=replace(notice.incident, environment=nobodys))
+    await deliver(pressed, on_its_way(notice), link=LINK)
+    await deliver(pressed, on_its_way(notice, parts=(notice, samples.night())), link=LINK)
+    assert labels(slack.messages[0]) == []
+    assert len(menus(slack.messages[1])) == 1
 
 
 @pytest.mark.parametrize(

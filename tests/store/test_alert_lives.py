@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from hypothesis import settings
@@ -106,8 +106,11 @@ class Lives(RuleBasedStateMachine):
         # The outbox takes what is raised in the sending for a bug of that, and goes on.
         self.wrong: list[AssertionError] = []
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(work)
+    def _run(self, work: Awaitable[T]) -> T:
+        async def run() -> T:
+            return await work
+
+        return self.loop.run_until_complete(run())
 
     @rule(
         place=st.sampled_from(PLACES),
@@ -218,8 +221,9 @@ class Lives(RuleBasedStateMachine):
             for place in PLACES:
                 self.there[place].clear()
                 self._look(place)
-            for _ in range(20):
-                self.what_is_due_is_told(30, [])
+            # Until the night is over; then one message of each thread in a round.
+            for minutes in (*[30] * 12, *[0] * 40):
+                self.what_is_due_is_told(minutes, [])
             assert self._run(self.store.waiting()) == 0
             self.nothing_is_lost()
             assert not any(person.open for person in self.people.values())

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pgdrift.core.alerts.facts import fact
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.marks import Mark, Verb
-from pgdrift.core.model import Finding
+from pgdrift.core.model import CHANNELS, DRILL, Finding
 from pgdrift.core.shown import render
 from pgdrift.sinks.kit import (
     Block,
@@ -55,7 +55,7 @@ def buttons(incident: Incident, channel: str, marks: Sequence[Mark] = ()) -> lis
     `channel` is the name of the channel in the configuration, whose `actors` may press them;
     what `marks` say already need not be said again.
     """
-    if incident.state is State.RESOLVED:
+    if not _can_be_answered(incident):
         return []
     about = json.dumps({"incident": incident.id, "channel": channel}, separators=(",", ":"))
     taken = any(m.verb is Verb.ACK for m in marks)
@@ -74,9 +74,14 @@ def beside(incident: Incident, channel: str, number: int) -> Block:
     """
     about = {"incident": incident.id, "channel": channel, "number": number}
     name = json.dumps(about, separators=(",", ":"))
-    if incident.state is State.RESOLVED or len(name) > _MOST_BLOCK_ID:
+    if not _can_be_answered(incident) or len(name) > _MOST_BLOCK_ID:
         return {}
     return {"block_id": name, "accessory": menu(MENU, _choices(incident))}
+
+
+def _can_be_answered(incident: Incident) -> bool:
+    # A drill is nobody's incident, and a channel comes back by itself.
+    return incident.state is not State.RESOLVED and incident.environment not in {DRILL, CHANNELS}
 
 
 def _choices(incident: Incident) -> dict[str, str]:
