@@ -15,6 +15,7 @@ from pgdrift.core.alerts.incident import Delivery, Incident, Notice
 from pgdrift.core.alerts.marks import Mark, Order, Verb
 from pgdrift.core.model import CHANNELS, DRILL, Against, Outcome, Standing
 from pgdrift.demo.slack import SlackDouble
+from pgdrift.demo.slack.limits import problem
 from pgdrift.errors import ConfigError, StoreError
 from pgdrift.sinks import SlackChannel, deliver, slack_marks, slack_socket
 from pgdrift.sinks.slack_answers import Desk
@@ -399,6 +400,21 @@ async def test_status_shows_how_everything_stands_to_who_asks(
     refused = await slack.command(EVE, "status")
     assert "production" not in json.dumps(refused)
     assert "U0EVE" in refused["text"]
+
+
+async def test_the_status_of_very_many_is_one_that_slack_takes(
+    slack: SlackDouble, office: Office, linked: object
+) -> None:
+    night = samples.opened(*(samples.hostile("<" * 63) for _ in range(3))).incident
+    names = [f"{n:02}" + "<&>" * 20 for n in range(40)]
+    office.incidents += [replace(night, environment=name) for name in names for _ in range(3)]
+    office.standings = {
+        name: Standing(name, Outcome.UNKNOWN, reason="<&>" * 100, looked_at=NOW) for name in names
+    }
+    answer = await slack.command(MARIA, "status")
+    assert problem(dict(answer)) is None
+    shown = [b for b in answer["blocks"] if b["type"] == "section"]
+    assert answer["blocks"][-1]["elements"][0]["text"] == f"and {40 - len(shown)} more"
 
 
 # The connection

@@ -69,6 +69,16 @@ def date(at: datetime) -> str:
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
+def fitting(blocks: Iterable[Block], room: int) -> list[Block]:
+    """Return the blocks, in their order, up to the first for which there is no room."""
+    kept: list[Block] = []
+    for block in blocks:
+        if (room := room - size([block])) < 0:
+            break
+        kept.append(block)
+    return kept
+
+
 def size(blocks: Iterable[Block]) -> int:
     """Return how much of what Slack takes in all the blocks use up."""
     return sum(units(json.dumps(b, ensure_ascii=False)) for b in blocks)
