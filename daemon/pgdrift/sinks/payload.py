@@ -102,7 +102,7 @@ class IncidentBody(_Part):
     changed_at: datetime = Field(description="UTC")
     resolved_at: datetime | None = Field(description="UTC; null while it is open")
     detail: str = Field(
-        description="why it cannot be looked at, how it ended, or what of it was accepted; may be empty"
+        description="why it cannot be looked at, ended, or what was accepted; may be empty"
     )
 
 
