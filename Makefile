@@ -9,7 +9,7 @@ JOBS ?= 4
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
-CODE = $(wildcard daemon tests bench)
+CODE = $(wildcard daemon tests bench deploy/dashboards)
 PYTEST = $(BIN)/pytest $(PICKED)
 PICKED = $(if $(k),-k "$(k)") $(PYTEST_ARGS)
 
@@ -121,6 +121,10 @@ soak: .venv ## run for long what the tests run for short (KILLS=200)
 .PHONY: docs
 docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories
 	@$(BIN)/python docs/generate.py
+
+.PHONY: dashboards
+dashboards: .venv ## write Grafana's dashboards into the chart, from the code in deploy/dashboards
+	@$(BIN)/python -m deploy.dashboards
 
 # The locks carry hashes and no address, so that they work with every registry and mirror.
 .PHONY: lock
