@@ -219,10 +219,13 @@ _ROOM = (
     ),
     lines(
         "Open files",
-        "Files and connections that the process has open, and how many it may have.",
-        Query(f"max by (instance) (process_open_fds{{{_OF}}})", "{{instance}}"),
-        Query(f"max by (instance) (process_max_fds{{{_OF}}})", "{{instance}} may have"),
-        unit="short",
+        "Files and connections that the process has open, as a share of how many it may have.",
+        Query(
+            f"max by (instance) (process_open_fds{{{_OF}}} / process_max_fds{{{_OF}}})",
+            "{{instance}}",
+        ),
+        unit="percentunit",
+        steps=((None, "transparent"), (0.8, ORANGE)),
     ),
 )
 

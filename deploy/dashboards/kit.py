@@ -136,7 +136,8 @@ def rows(
     for step in _matrix(*matrix) if matrix else _merged(len(queries), columns):
         panel = panel.with_transformation(step)
     for column in columns:
-        panel = panel.override_by_name(column.title, list(_properties(column)))
+        if properties := list(_properties(column)):
+            panel = panel.override_by_name(column.title, properties)
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort)])
     return panel

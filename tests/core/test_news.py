@@ -19,7 +19,8 @@ def found(name: str, *, seen: datetime = NOW, **blame: datetime) -> Finding:
     """Return a finding that a look first saw at a time, made within the half minute before it."""
     window = Blame(Confidence.WINDOW, after=after(seconds=-30), until=NOW)
     made = finding(changed(column(name).id))
-    return replace(made, first_seen=seen, blame=replace(window, **blame))
+    blamed = replace(window, **blame)  # type: ignore[arg-type]
+    return replace(made, first_seen=seen, blame=blamed)
 
 
 def tells(*findings: Finding, new: tuple[str, ...] | None = None, **more: object) -> Delivery:
