@@ -92,7 +92,8 @@ def _extend(config: Path, tenant: str) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/api/"
     alerts["channels"]["dead"] = {**alerts["channels"]["dev"], "base_url": nowhere}
     everything = {"severity": EVERYTHING, "to": ["dead"], "continue": True}
-    alerts["routes"] = [everything, *alerts["routes"]]
+    of_tenant = {"environment": TENANT, "severity": EVERYTHING, "to": ["dev"]}
+    alerts["routes"] = [everything, of_tenant, *alerts["routes"]]
     alerts["dead_after"] = "3s"
     config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
 

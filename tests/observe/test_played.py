@@ -136,6 +136,7 @@ def test_the_story_is_in_the_metrics(played: Played) -> None:
     from_commit = "pgdrift_commit_to_delivery_seconds_count"
     assert value(f'{from_commit}{{channel="oncall", since="recorded"}}') >= 1
     assert value(f'{from_commit}{{channel="dba", since="recorded"}}') >= 1
+    assert value(f'{from_commit}{{channel="dev", since="heard"}}') >= 1
     assert value(f'sum({from_commit}{{channel="dead"}})') == 0
     assert value("pgdrift_store_size_bytes") > 4096
     assert value("pgdrift_event_loop_lag_seconds_count") > 5
