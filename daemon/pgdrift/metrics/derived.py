@@ -6,7 +6,7 @@ Made anew at each scrape, so that what was mended leaves no series behind.
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from pgdrift import __version__
@@ -15,9 +15,11 @@ from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Verb
 from pgdrift.core.ignore import RuleStanding, RuleState
-from pgdrift.core.model import Against, Finding, Origin, Outcome, Standing
+from pgdrift.core.model import Against, Origin, Outcome, Standing
 
 Sample: TypeAlias = tuple[tuple[str, ...], float]
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,30 +145,23 @@ def accepted(seen: Seen) -> Iterator[Sample]:
 
 def acceptance_ends(seen: Seen) -> Iterator[Sample]:
     """Give for each environment when the first of what was called right is drift again."""
+    ends = _right_until(seen.marks)
     for name, standing in seen.standings.items():
-        ends = [
-            end
-            for against in standing.against
-            for finding in against.accepted
-            if (end := _right_until(seen.marks, name, against.yardstick, finding)) is not None
-        ]
-        if ends:
-            yield (name,), min(ends).timestamp()
+        keys = ((name, a.yardstick, f.key) for a in standing.against for f in a.accepted)
+        first = min((ends[key] for key in keys if key in ends), default=_NEVER)
+        if first < _NEVER:
+            yield (name,), first.timestamp()
 
 
-def _right_until(
-    marks: Iterable[Mark], environment: str, yardstick: str, finding: Finding
-) -> datetime | None:
-    """Return when the last acceptance of a finding ends; None where one has no end."""
-    of = [
-        m.until
-        for m in marks
-        if m.verb is Verb.ACCEPT
-        and m.environment == environment
-        and any((r.against, r.key) == (yardstick, finding.key) for r in m.findings)
-    ]
-    ends = [until for until in of if until is not None]
-    return max(ends) if ends and len(ends) == len(of) else None
+def _right_until(marks: Iterable[Mark]) -> Mapping[tuple[str, str, str], datetime]:
+    """Return by environment, yardstick and key when the last acceptance of a finding ends."""
+    ends: dict[tuple[str, str, str], datetime] = {}
+    for mark in marks:
+        until = mark.until or _NEVER
+        for right in mark.findings if mark.verb is Verb.ACCEPT else ():
+            key = (mark.environment, right.against, right.key)
+            ends[key] = max(ends.get(key, until), until)
+    return ends
 
 
 def objects(seen: Seen) -> Iterator[Sample]:
