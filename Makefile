@@ -9,7 +9,7 @@ JOBS ?= 4
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
-CODE = $(wildcard daemon tests bench)
+CODE = $(wildcard daemon tests bench deploy/dashboards)
 PYTEST = $(BIN)/pytest $(PICKED)
 PICKED = $(if $(k),-k "$(k)") $(PYTEST_ARGS)
 
@@ -132,6 +132,10 @@ docs: .venv ## write the reference pages from the code: metrics, configuration, 
 .PHONY: chart
 chart: .venv ## lint the Helm chart and render it (CHART_VALUES=values.yaml)
 	@$(BIN)/python deploy/helm/render.py $(CHART_VALUES)
+
+.PHONY: dashboards
+dashboards: .venv ## write Grafana's dashboards into the chart, from the code in deploy/dashboards
+	@$(BIN)/python -m deploy.dashboards
 
 # The locks carry hashes and no address, so that they work with every registry and mirror.
 .PHONY: lock

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.letters import Tray
-from pgdrift.core.alerts.marks import Mark, Verb
+from pgdrift.core.alerts.marks import Mark, Right, Verb
+from pgdrift.core.alerts.news import Since
 from pgdrift.core.model import Against, Origin, Outcome, Severity, Standing
-from pgdrift.metrics import METRICS, NOTIFIED, Metrics, markdown
+from pgdrift.metrics import LABELS, METRICS, NOTIFIED, Metrics, Named, markdown
 from tests.web import sample
 
 ROOT = Path(__file__).parent.parent
+
+
+def named(*environments: str) -> dict[str, Named]:
+    return {name: Named(30.0) for name in environments}
 
 
 class Fleet:
@@ -36,6 +41,17 @@ class Fleet:
             trays=lambda: self.trays,
             marks=lambda: self.marks,
         )
+
+    def accept(self, environment: str, until: datetime | None) -> None:
+        """Call the first finding of an environment right, whatever it was called before."""
+        standing = self.standings[environment]
+        against = standing.against[-1]
+        called = (*against.accepted, *against.findings)[0]
+        right = replace(against, accepted=(called,), findings=against.findings[1:])
+        self.standings[environment] = replace(standing, against=(*standing.against[:-1], right))
+        bound = Right(against.yardstick, called.key, "")
+        mark = Mark(len(self.marks), Verb.ACCEPT, "ada", "so", sample.NOW, until, environment)
+        self.marks = (*self.marks, replace(mark, findings=(bound,)))
 
     def series(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         text = self.metrics.render()[0].decode()
@@ -80,7 +96,7 @@ def test_an_unknown_upstream_leaves_the_answer_about_the_sync_point(fleet: Fleet
 
 
 def test_up_is_zero_for_what_cannot_be_seen_or_was_not_yet(fleet: Fleet) -> None:
-    fleet.metrics.known(["production", "tenant-acme", "new"], [])
+    fleet.metrics.known(named("production", "tenant-acme", "new"), [])
     assert fleet.value("pgdrift_environment_up", environment="production") == 1
     assert fleet.value("pgdrift_environment_up", environment="tenant-acme") == 0
     assert fleet.value("pgdrift_environment_up", environment="new") == 0
@@ -141,7 +157,7 @@ def test_incidents_are_counted_by_state_and_none_open_is_zero(fleet: Fleet) -> N
 
 
 def test_counters_begin_at_zero_for_what_the_configuration_names(fleet: Fleet) -> None:
-    fleet.metrics.known(["production"], ["oncall"])
+    fleet.metrics.known(named("production"), ["oncall"])
     for outcome in Outcome:
         where = {"environment": "production", "outcome": outcome.value}
         assert fleet.value("pgdrift_looks_total", **where) == 0
@@ -154,11 +170,11 @@ def test_counters_begin_at_zero_for_what_the_configuration_names(fleet: Fleet) -
 
 
 def test_a_reload_forgets_what_is_gone_and_keeps_the_counts_of_what_stays(fleet: Fleet) -> None:
-    fleet.metrics.known(["production", "old"], ["oncall", "dba"])
+    fleet.metrics.known(named("production", "old"), ["oncall", "dba"])
     fleet.metrics.looked("production", Outcome.DRIFTED, "full", 0.2)
     fleet.metrics.looked("old", Outcome.IN_SYNC, "full", 0.2)
     fleet.metrics.notified("dba", "delivered", 3.0)
-    fleet.metrics.known(["production"], ["oncall"])
+    fleet.metrics.known(named("production"), ["oncall"])
     kept = {"environment": "production", "outcome": "drifted"}
     assert fleet.value("pgdrift_looks_total", **kept) == 1
     labels = [label for _, label in fleet.series()]
@@ -173,6 +189,12 @@ def test_events_count(fleet: Fleet) -> None:
     metrics.changed("production", None)
     metrics.notified("oncall", "rate_limited")
     metrics.notified("oncall", "delivered", 7.0)
+    metrics.told_of("oncall", Since.RECORDED, timedelta(seconds=8))
+    metrics.told_of("oncall", Since.RECORDED, timedelta(seconds=-1))
+    metrics.migrated("production", 2)
+    metrics.saved(0.25)
+    metrics.lagged(-0.001)
+    metrics.stored(4096)
     production, oncall = {"environment": "production"}, {"channel": "oncall"}
     assert fleet.value("pgdrift_looks_total", outcome="unknown", **production) == 1
     assert fleet.value("pgdrift_look_duration_seconds_count", depth="gate") == 1
@@ -180,6 +202,15 @@ def test_events_count(fleet: Fleet) -> None:
     assert fleet.value("pgdrift_schema_changes_total", origin="untracked", **production) == 1
     assert fleet.value("pgdrift_notifications_total", outcome="rate_limited", **oncall) == 1
     assert fleet.value("pgdrift_notification_delay_seconds_sum", **oncall) == 7
+    of_environment = "pgdrift_environment_look_duration_seconds_sum"
+    assert fleet.value(of_environment, depth="gate", **production) == 0.003
+    from_commit = "pgdrift_commit_to_delivery_seconds"
+    assert fleet.value(f"{from_commit}_sum", since="recorded", **oncall) == 8
+    assert fleet.value(f"{from_commit}_count", since="recorded", **oncall) == 2
+    assert fleet.value("pgdrift_migrations_total", **production) == 2
+    assert fleet.value("pgdrift_store_save_duration_seconds_sum") == 0.25
+    assert fleet.value("pgdrift_event_loop_lag_seconds_sum") == 0
+    assert fleet.value("pgdrift_store_size_bytes") == 4096
 
 
 def test_a_failed_reload_keeps_the_time_of_the_last_good_one(fleet: Fleet) -> None:
@@ -198,13 +229,94 @@ def test_two_registries_do_not_meet() -> None:
 
 
 def test_the_page_holds_every_metric_of_the_table_with_its_labels(fleet: Fleet) -> None:
-    fleet.metrics.known(["production"], ["oncall"])
+    fleet.metrics.known(named("production"), ["oncall"], "https://pgdrift.example.org")
     fleet.metrics.looked("production", Outcome.DRIFTED, "full", 0.2)
-    suffix = {"histogram": "_count"}
+    fleet.accept("production", until=sample.NOW + timedelta(days=1))
+    suffix = {"histogram": "_count", "summary": "_count"}
     for row in METRICS:
-        named = fleet.named(row.name + suffix.get(row.type, ""))
-        assert named, f"{row.name} is not on the page"
-        assert all(n.keys() == set(row.labels) for n in named)
+        there = fleet.named(row.name + suffix.get(row.type, ""))
+        assert there, f"{row.name} is not on the page"
+        assert all(n.keys() == set(row.labels) for n in there)
+
+
+def test_every_label_says_what_it_can_hold() -> None:
+    assert {label for row in METRICS for label in row.labels} == LABELS.keys()
+
+
+def test_a_name_says_what_it_counts_and_in_what(fleet: Fleet) -> None:
+    for row in METRICS:
+        assert row.name.startswith("pgdrift_")
+        assert row.name.endswith("_total") is (row.type == "counter"), row.name
+        if row.type in {"histogram", "summary"}:
+            assert row.name.endswith("_seconds"), row.name
+        if row.name.endswith("_info"):
+            assert {s for (n, _), s in fleet.series().items() if n == row.name} <= {1.0}
+
+
+def test_what_the_configuration_says_of_an_environment(fleet: Fleet) -> None:
+    there = {"production": Named(30.0, "staging", protected=True), "new": Named(3600.0)}
+    fleet.metrics.known(there, [], "https://pgdrift.example.org")
+    info = fleet.named("pgdrift_environment_info")
+    assert {"environment": "production", "follows": "staging", "protected": "true"} in info
+    assert {"environment": "new", "follows": "", "protected": "false"} in info
+    assert fleet.value("pgdrift_interval_seconds", environment="new") == 3600
+    url = "https://pgdrift.example.org"
+    assert fleet.value("pgdrift_web_info", public_url=url) == 1
+
+
+def test_one_outcome_holds_and_what_was_never_seen_is_unknown(fleet: Fleet) -> None:
+    fleet.metrics.known(named("production", "new"), [])
+    for environment, now in (("production", "drifted"), ("new", "unknown")):
+        holds = {
+            outcome: fleet.value("pgdrift_outcome", environment=environment, outcome=outcome)
+            for outcome in Outcome
+        }
+        assert holds == {outcome: float(outcome == now) for outcome in Outcome}
+
+
+def test_late_and_untracked_findings_are_counted(fleet: Fleet) -> None:
+    where = {"environment": "production", "against": "staging"}
+    assert fleet.value("pgdrift_late_findings", **where) == 1
+    assert fleet.value("pgdrift_untracked_findings", **where) == 3
+    fleet.standings = sample.clean()
+    assert fleet.value("pgdrift_late_findings", **where) == 0
+    assert fleet.value("pgdrift_untracked_findings", **where) == 0
+
+
+def test_the_first_acceptance_to_end_is_told_while_a_finding_is_under_it(fleet: Fleet) -> None:
+    metric = "pgdrift_next_acceptance_end_timestamp_seconds"
+    assert fleet.named(metric) == []
+    first, later = sample.NOW + timedelta(hours=1), sample.NOW + timedelta(days=9)
+    fleet.accept("production", until=first)
+    assert fleet.value(metric, environment="production") == first.timestamp()
+    # What is accepted for longer as well is drift only after that; without end, it never is.
+    fleet.accept("production", until=later)
+    assert fleet.value(metric, environment="production") == later.timestamp()
+    fleet.accept("production", until=None)
+    assert fleet.named(metric) == []
+    # And what is no more needs nobody to look.
+    fleet.marks = fleet.marks[:1]
+    fleet.standings = sample.clean()
+    assert fleet.named(metric) == []
+
+
+def test_an_incident_that_is_over_is_counted_with_how_long_it_was_open(fleet: Fleet) -> None:
+    fleet.metrics.known({"production": Named(30.0, "staging")}, [])
+    metric, where = "pgdrift_incident_duration_seconds", {"environment": "production"}
+    for against in ("sync", "staging", "ledger", "reach"):
+        assert fleet.value(f"{metric}_count", against=against, **where) == 0
+    now = sample.NOW
+    open_ = Incident("i", "production", "staging", State.OPEN, Severity.CRITICAL, now, now, now)
+    ended = now + timedelta(minutes=5)
+    fleet.metrics.over(replace(open_, state=State.RESOLVED, resolved_at=ended))
+    assert fleet.value(f"{metric}_count", against="staging", **where) == 1
+    assert fleet.value(f"{metric}_sum", against="staging", **where) == 300
+    # An upstream that it no longer follows leaves nothing behind, and what stays goes on.
+    fleet.metrics.looked("production", Outcome.IN_SYNC, "full", 0.2)
+    fleet.metrics.known({"production": Named(30.0, "development")}, [])
+    assert fleet.value(f"{metric}_count", against="staging", **where) is None
+    assert fleet.value(f"{metric}_count", against="development", **where) == 0
+    assert fleet.value("pgdrift_looks_total", outcome="in_sync", **where) == 1
 
 
 def test_how_the_channels_stand(fleet: Fleet) -> None:
@@ -220,7 +332,7 @@ def test_how_the_channels_stand(fleet: Fleet) -> None:
 
 def test_who_listens_and_what_was_heard(fleet: Fleet) -> None:
     fleet.ears["staging"] = False
-    fleet.metrics.known(["production", "staging"], [])
+    fleet.metrics.known(named("production", "staging"), [])
     fleet.metrics.heard("production")
     fleet.metrics.heard("production")
     fleet.metrics.woken("production", 0.2)
@@ -231,7 +343,7 @@ def test_who_listens_and_what_was_heard(fleet: Fleet) -> None:
     assert fleet.value("pgdrift_wakeup_delay_seconds_count") == 1
 
     del fleet.ears["staging"]
-    fleet.metrics.known(["production"], [])
+    fleet.metrics.known(named("production"), [])
     assert "staging" not in {
         n["environment"]
         for name in ("pgdrift_listener_up", "pgdrift_wakeups_total", "pgdrift_listener_heard_total")
@@ -253,7 +365,7 @@ def test_hostile_environment_names_are_escaped(fleet: Fleet) -> None:
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Prometheus) is not installed")
 def test_promtool_has_nothing_to_complain_of(fleet: Fleet) -> None:
-    fleet.metrics.known(["production"], ["oncall"])
+    fleet.metrics.known(named("production"), ["oncall"])
     fleet.metrics.looked("production", Outcome.DRIFTED, "full", 0.2)
     page, content_type = fleet.metrics.render()
     done = subprocess.run(

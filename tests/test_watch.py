@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Self
 
 import pytest
@@ -176,16 +177,31 @@ async def test_what_was_hinted_at_before_a_look_that_failed_is_not_forgotten() -
     world = World(book=Book("production", snapshot=known, expected=known, seen_at=known.taken_at))
     watched = watch(world)
     world.error = SourceError("no answer", reason="unreachable")
+    began = datetime.now(UTC)
     watched.hear(HINT.replace("}", ', "objects": ["table public.orders"]}'))
+    heard = datetime.now(UTC)
     await watched.look()
+    watched.hear(HINT)
     world.error, world.store_errors = None, [StoreError("full", reason="full")]
     assert await watched.look() is None
     await watched.look()
     (finding,) = world.shown[-1].against[0].findings
     assert finding.blame.hearsay == "alice"
+    assert finding.blame.heard_at is not None
+    assert began <= finding.blame.heard_at <= heard, "the first of them"
     await watched.look()
     (finding,) = world.shown[-1].against[0].findings
-    assert finding.blame.hearsay is None, "it is told once"
+    assert (finding.blame.hearsay, finding.blame.heard_at) == (None, None), "it is told once"
+
+
+async def test_that_the_listener_is_there_is_no_notification() -> None:
+    known = snap()
+    world = World(book=Book("production", snapshot=known, expected=known, seen_at=known.taken_at))
+    watched = watch(world)
+    watched.hear("")
+    await watched.look()
+    (finding,) = world.shown[-1].against[0].findings
+    assert finding.blame.heard_at is None
 
 
 async def test_what_is_heard_during_a_look_leads_to_another() -> None:

@@ -20,9 +20,10 @@ import structlog
 from aiohttp import web
 
 from pgdrift import __version__, log, rules
-from pgdrift.core.alerts.incident import Delivery, Incident
+from pgdrift.core.alerts.incident import Delivery, Incident, State
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Order, holding
+from pgdrift.core.alerts.news import news
 from pgdrift.core.book import Book, Step
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes, of_database
@@ -30,7 +31,7 @@ from pgdrift.core.look import Upstream, Watched, remembered
 from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
 from pgdrift.errors import ConfigError, SinkError, SourceError, StoreError
 from pgdrift.log import redact
-from pgdrift.metrics import Metrics
+from pgdrift.metrics import Metrics, Named
 from pgdrift.settings import Settings, load
 from pgdrift.sinks import deliver, missing, pace
 from pgdrift.sinks.alive import Alive
@@ -59,6 +60,7 @@ _PRUNE_SECONDS = 3600.0
 # How long what somebody says on the command line waits for the daemon to hear it.
 _HEED_SECONDS = 2.0
 _LETTERS_SECONDS = 15.0
+_BEAT_SECONDS = 1.0
 # So far back an upstream's timeline is asked who changed what others are behind in.
 _LINES = 500
 
@@ -205,7 +207,11 @@ class Daemon:
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
         names = self.settings.environments
-        self.metrics.known(names, self.settings.alerts.channels)
+        self.metrics.known(
+            {name: self._named(name) for name in names},
+            self.settings.alerts.channels,
+            self.settings.web.public_url,
+        )
         for channel, of in self.settings.alerts.channels.items():
             if lacks := missing(of):
                 logger.error("app.channel_unusable", channel=channel, error=lacks)
@@ -220,6 +226,10 @@ class Daemon:
             book = await self.store.load(name, snapshots=True)
             self.incidents[name] = book.incidents
             self.standings[name] = remembered(watched(self.settings, name), book)
+
+    def _named(self, name: str) -> Named:
+        of, interval = self.settings.environments[name], self.settings.interval(name)
+        return Named(interval.total_seconds(), of.follows, of.protected)
 
     async def _watch_until_reload(self) -> None:
         ending = asyncio.Event()
@@ -275,6 +285,7 @@ class Daemon:
         yield self._heed()
         yield self._count_letters()
         yield self._mind_channels()
+        yield self._feel_the_pulse()
         yield self.alive.run()
         yield from (listen(desk) for desk in self._desks())
         yield self._shown().run()
@@ -324,7 +335,12 @@ class Daemon:
         return events
 
     async def _save(self, step: Step) -> None:
-        await self.store.save(step)
+        began = time.monotonic()
+        try:
+            await self.store.save(step)
+        finally:
+            self.metrics.saved(time.monotonic() - began)
+        self._count_step(step)
         if step.incidents:
             self.incidents[step.environment] = await self.store.incidents(step.environment)
         for watch in self.watches:
@@ -333,6 +349,15 @@ class Daemon:
             if follows == step.environment and (step.snapshot or name in self.waiting):
                 self.waiting.discard(name)
                 watch.wake.set()
+
+    def _count_step(self, step: Step) -> None:
+        if step.applied:
+            self.metrics.migrated(step.environment, len(step.applied))
+        known = self.incidents.get(step.environment, ())
+        open_ = {i.id for i in known if i.state is State.OPEN}
+        for incident in step.incidents:
+            if incident.state is State.RESOLVED and incident.id in open_:
+                self.metrics.over(incident)
 
     def _wake_upstream(self, name: str) -> None:
         self.waiting.add(name)
@@ -396,6 +421,8 @@ class Daemon:
         delivered = told.outcome == "delivered"
         delay = (told.at - told.delivery.since).total_seconds() if delivered else None
         self.metrics.notified(told.delivery.channel, told.outcome, delay)
+        if delivered and (told_of := news(told.delivery)):
+            self.metrics.told_of(told.delivery.channel, told_of.since, told.at - told_of.at)
         self.delivered.set()
 
     async def _send(self, delivery: Delivery) -> Mapping[str, str]:
@@ -516,12 +543,20 @@ class Daemon:
             seconds = min(_LETTERS_SECONDS, minded.after.total_seconds())
             await asyncio.sleep(max(1.0, seconds))
 
+    async def _feel_the_pulse(self) -> None:
+        """Measure how late the event loop wakes: what blocks it delays everything."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_BEAT_SECONDS)
+            self.metrics.lagged(time.monotonic() - began - _BEAT_SECONDS)
+
     async def _count_letters(self) -> None:
         """Keep what page and metrics say of the outbox near the truth."""
         while True:
             self.delivered.clear()
             with suppress(StoreError):
                 self.trays = await self.store.trays()
+                self.metrics.stored(self.store.size)
             await first_of(self.delivered, seconds=_LETTERS_SECONDS)
             await asyncio.sleep(1.0)  # many deliveries in a row are counted once
 

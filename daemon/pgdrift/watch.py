@@ -103,6 +103,9 @@ class Watch:
     burst: Burst | None = None
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     hints: tuple[Hint, ...] = ()
+    # When the first notification was heard that no look has begun for, and that of this look's.
+    first_heard: datetime | None = None
+    heard_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
@@ -131,6 +134,8 @@ class Watch:
 
     def hear(self, payload: str) -> None:
         """Look soon, for there was a notification; many of them are one reason to look."""
+        if payload and self.first_heard is None:
+            self.first_heard = _now()
         self.burst = heard(self.burst, payload, time.monotonic())
         self.heard.set()
 
@@ -147,8 +152,9 @@ class Watch:
         burst, self.burst = self.burst, None
         self.heard.clear()
         self.hints = together(self.hints, burst)
+        self.heard_at, self.first_heard = self.heard_at or self.first_heard, None
         try:
-            conclusion = await self._look_and_keep(self.hints)
+            conclusion = await self._look_and_keep()
         except StoreError as error:
             # Its traceback says nothing that its message does not.
             log.error("look.not_kept", reason=error.reason, error=str(error))  # noqa: TRY400
@@ -158,7 +164,7 @@ class Watch:
         step, standing = conclusion.step, conclusion.standing
         if step.gate is not None:
             # Else nothing was judged: what was said stays for the look that does.
-            self.hints = ()
+            self.hints, self.heard_at = (), None
         depth = "full" if step.snapshot else "gate"
         self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
         self.ports.changed(self.watched.name, conclusion.changed)
@@ -181,9 +187,9 @@ class Watch:
             replace(last, outcome=Outcome.UNKNOWN, reason=reason, looked_at=_now(), against=against)
         )
 
-    async def _look_and_keep(self, hints: tuple[Hint, ...]) -> Conclusion:
+    async def _look_and_keep(self) -> Conclusion:
         while True:
-            conclusion = await self._look(hints)
+            conclusion = await self._look()
             try:
                 await self.ports.save(conclusion.step)
             except StoreError as error:
@@ -193,14 +199,15 @@ class Watch:
             else:
                 return conclusion
 
-    async def _look(self, hints: tuple[Hint, ...]) -> Conclusion:
+    async def _look(self) -> Conclusion:
         book = await self.ports.load(self.watched.name)
         try:
             began, reading = await self._read(book)
         except (SourceError, ConfigError) as error:
             # A connection URL that cannot be read now may be a secret that is being rotated.
             return unseen(self.watched, book, redact(str(error.args[0])), _now())
-        reading = replace(reading, hints=hints, notes=(*reading.notes, *self.ports.remarks()))
+        notes = (*reading.notes, *self.ports.remarks())
+        reading = replace(reading, hints=self.hints, heard_at=self.heard_at, notes=notes)
         upstream = await self.ports.upstream()
         look = (self.watched, book, reading, upstream, began)
         # Much that differs takes seconds to decide on, in which all else has to live on.

@@ -349,7 +349,8 @@ def _placed(
     until = max(now, reading.snapshot.taken_at)
     for i, e in why.items():
         heard = hearsay(_names(i, book, reading), reading.hints) if reading.hints else None
-        blame = placed(e.blame, after, until, reading.committed.get(i), heard)
+        committed = reading.committed.get(i)
+        blame = placed(e.blame, after, until, committed, heard, reading.heard_at)
         yield i, replace(e, blame=blame)
 
 

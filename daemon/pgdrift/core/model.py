@@ -189,7 +189,7 @@ class Blame:
     effective one, where it is another. `at` is the time of the change, UTC; else it came after
     `after` and not later than `until`, the two looks. `statement` is what was run, as far as it
     may be shown: a command's name, or the statement without its literals. `hearsay` is whom a
-    notification names, which anybody can send.
+    notification names, which anybody can send; `heard_at` is when the first came in between.
     """
 
     confidence: Confidence = Confidence.UNKNOWN
@@ -203,6 +203,7 @@ class Blame:
     after: datetime | None = None
     until: datetime | None = None
     hearsay: str | None = None
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,7 +418,7 @@ class Reading:
     `not_compared` counts user objects of kinds that no reader covers; `notes` say what could not
     be read and why, for people. `committed` is when what changed since the last look was last
     committed, UTC, by object; only where the server keeps that. `hints` is what notifications said
-    since the look before.
+    since the look before, and `heard_at` when the first of them was heard, UTC.
     """
 
     snapshot: Snapshot
@@ -428,6 +429,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     committed: Mapping[ObjectId, datetime] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
+    heard_at: datetime | None = None
 
 
 SYNC = "sync"

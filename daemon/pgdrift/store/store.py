@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import islice
+from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Row, select
@@ -76,6 +77,12 @@ def _whole(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T
     return run
 
 
+def _size(file: Path) -> int:
+    with suppress(OSError):
+        return file.stat().st_size
+    return 0
+
+
 class Store:
     """What must survive. Every method raises StoreError; times in and out are aware, UTC."""
 
@@ -112,6 +119,11 @@ class Store:
     def key(self) -> bytes:
         """What this store's readers seal secrets with."""
         return self._key
+
+    @property
+    def size(self) -> int:
+        """How many bytes the store takes on its disk, with what was not yet written back."""
+        return sum(map(_size, (Path(self._path), Path(f"{self._path}-wal"))))
 
     async def close(self) -> None:
         """Close all connections. What was kept is kept already."""

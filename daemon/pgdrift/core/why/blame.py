@@ -92,14 +92,15 @@ def placed(
     until: datetime,
     committed: datetime | None = None,
     heard: str | None = None,
+    heard_at: datetime | None = None,
 ) -> Blame:
     """Return the blame with the two looks between which it happened, all times UTC.
 
     `committed` is when the server says that it was: it counts where no time is on record. `heard`
-    is hearsay, which is kept where nobody is named.
+    is hearsay, which is kept where nobody is named; `heard_at` is when there was a notification.
     """
     at, heard = blame.at or committed, None if blame.who else heard
-    return replace(blame, after=after, until=until, at=at, hearsay=heard)
+    return replace(blame, after=after, until=until, at=at, hearsay=heard, heard_at=heard_at)
 
 
 def hearsay(names: Collection[str], hints: Iterable[Hint]) -> str | None:
