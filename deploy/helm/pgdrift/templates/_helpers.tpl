@@ -102,6 +102,8 @@ capabilities:
 {{- define "pgdrift.scrape" -}}
 port: http
 path: /metrics
+# A label of the target, as environment, must not take the place of ours: no rule would match.
+honorLabels: true
 {{- range $key := list "interval" "scrapeTimeout" "relabelings" "metricRelabelings" }}
 {{- with get $ $key }}
 {{ dict $key . | toYaml }}
