@@ -154,9 +154,13 @@ class Locked(MailServer):
     password = "of-yesterday"
 
     def _protocol(self) -> asyncio.Protocol:
-        loop = asyncio.get_running_loop()
-        how = {"auth_require_tls": False, "auth_required": True}
-        return SMTP(self, loop=loop, authenticator=self._authenticate, **how)
+        return SMTP(
+            self,
+            loop=asyncio.get_running_loop(),
+            authenticator=self._authenticate,
+            auth_require_tls=False,
+            auth_required=True,
+        )
 
     def _authenticate(self, *said: object) -> AuthResult:
         given = said[-1]
@@ -165,6 +169,7 @@ class Locked(MailServer):
         return AuthResult(success=good, handled=good)
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 async def test_a_rotated_password_of_the_mail_server_is_taken_without_restart(
     mounted: Mounted, database: str, execute: Execute
 ) -> None:
