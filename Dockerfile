@@ -7,14 +7,14 @@ ARG BASE=python:3.12.12-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /src
-ENV PYTHONHASHSEED=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 \
+ENV PYTHONHASHSEED=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore PIP_ONLY_BINARY=:all:
 COPY deploy/image/build.lock requirements-runtime.lock ./
 # Two environments: one that builds, and stays here; one that goes, with nothing to install with.
 RUN python3 -m venv /build \
  && /build/bin/python -m pip install --quiet --require-hashes -r build.lock \
  && python3 -m venv --without-pip /opt/pgdrift \
- && /build/bin/python -m pip --python /opt/pgdrift/bin/python install --quiet \
+ && /build/bin/python -m pip --python /opt/pgdrift/bin/python install --quiet --no-compile \
         --require-hashes -r requirements-runtime.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY daemon ./daemon
@@ -22,10 +22,10 @@ COPY daemon ./daemon
 # source again, which in an image cannot change.
 ARG SOURCE_DATE_EPOCH=0
 RUN /build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel . \
- && /build/bin/python -m pip --python /opt/pgdrift/bin/python install --quiet --no-deps \
+ && /build/bin/python -m pip --python /opt/pgdrift/bin/python install --quiet --no-compile --no-deps \
         --no-index /wheel/*.whl \
  && find /opt/pgdrift/bin -type f ! -name pgdrift -delete \
- && /opt/pgdrift/bin/python -m compileall -q -j 1 --invalidation-mode unchecked-hash \
+ && /opt/pgdrift/bin/python -m compileall -q -f -j 1 --invalidation-mode unchecked-hash \
         /opt/pgdrift/lib \
  && find /opt/pgdrift -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 

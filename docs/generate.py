@@ -108,8 +108,8 @@ Kubernetes puts `PGDRIFT_SERVICE_HOST` and its like into every pod.
 A configuration that cannot be meant is refused at the start, with the line and a hint. A running
 daemon sees within seconds that the file reads otherwise, or one that `compare.ignore_file` or
 `alerts.owners_file` names, and takes it; SIGHUP makes it look at once. A bad one is refused and the
-old one goes on: `pgdrift_config_last_reload_successful` is 0 then, and the page, the API and the log
-say what is wrong. `store.url` and `web.listen` need a restart, and so do variables.
+old one goes on: `pgdrift_config_last_reload_successful` is 0 then, and page, API and log say what
+is wrong. `store.url` and `web.listen` need a restart, and so do variables.
 """
 
 _COVERAGE_HEAD = """\

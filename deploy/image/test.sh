@@ -44,3 +44,17 @@ for time in first again; do
         --iidfile "$cache/$time.id" >"$cache/build.log" 2>&1 || { cat "$cache/build.log" >&2; exit 1; }
     say "built, $time: $(cut -c1-19 "$cache/$time.id")…"
 done
+if ! cmp --silent "$cache/first.id" "$cache/again.id"; then
+    echo "error: two builds of one commit are two images" >&2
+    exit 1
+fi
+
+container=$("${buildah[@]}" from --pull-never pgdrift:again)
+trap '"${buildah[@]}" rm "$container" >/dev/null' EXIT
+ln -sfn "$("${buildah[@]}" mount "$container")" "$cache/root"
+"${buildah[@]}" inspect --type image pgdrift:again |
+    python3 -c 'import json, sys; json.dump(json.load(sys.stdin)["OCIv1"]["config"], sys.stdout)' \
+        >"$cache/config.json"
+say "$(du -sm "$cache/root/opt/pgdrift" | cut -f1) MB beside the base"
+PGDRIFT_IMAGE=$cache .venv/bin/pytest -q -n0 tests/operate/image "$@"
+say "tested"
