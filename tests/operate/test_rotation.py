@@ -96,9 +96,11 @@ async def test_a_rotated_password_of_a_database_is_taken_without_restart(
 async def test_a_connection_url_that_leads_elsewhere_is_followed(
     mounted: Mounted, make_database: MakeDatabase
 ) -> None:
-    mounted.watch_by_file("production", await make_database(sql=TABLE), **ASLEEP)
+    # Both are there before: nothing is committed in between that would be a reason to look anew.
+    one, other = await make_database(sql=TABLE), await make_database(sql=f"{TABLE}; {DRIFT}")
+    mounted.watch_by_file("production", one, **ASLEEP)
     daemon = await mounted.begin()
-    mounted.secret("production", await make_database(sql=f"{TABLE}; {DRIFT}"))
+    mounted.secret("production", other)
     await until(lambda: daemon.findings(environment="production"), lambda: daemon.said)
     (found,) = await daemon.findings(environment="production")
     assert (found["kind"], found["name"]) == ("column", "public.account.hotfix")

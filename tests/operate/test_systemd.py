@@ -37,8 +37,7 @@ def section(name: str) -> dict[str, list[str]]:
 def installed(tmp_path: Path) -> Path:
     """The unit with a program that is here; systemd looks whether there is one."""
     unit = tmp_path / UNIT.name
-    program = Path(sys.executable).with_name("pgdrift")
-    unit.write_text(UNIT.read_text().replace("/opt/pgdrift/bin/pgdrift", str(program)))
+    unit.write_text(UNIT.read_text().replace("/opt/pgdrift/bin", str(Path(sys.executable).parent)))
     return unit
 
 
