@@ -51,10 +51,10 @@ fi
 
 container=$("${buildah[@]}" from --pull-never pgdrift:again)
 trap '"${buildah[@]}" rm "$container" >/dev/null' EXIT
-ln -sfn "$("${buildah[@]}" mount "$container")" "$cache/root"
+ln -sfn "$("${buildah[@]}" mount "$container")" "$cache/rootfs"
 "${buildah[@]}" inspect --type image pgdrift:again |
     python3 -c 'import json, sys; json.dump(json.load(sys.stdin)["OCIv1"]["config"], sys.stdout)' \
         >"$cache/config.json"
-say "$(du -sm "$cache/root/opt/pgdrift" | cut -f1) MB beside the base"
+say "$(du -sm "$cache/rootfs/opt/pgdrift" | cut -f1) MB beside the base"
 PGDRIFT_IMAGE=$cache .venv/bin/pytest -q -n0 tests/operate/image "$@"
 say "tested"

@@ -96,7 +96,7 @@ async def test_a_rotated_password_of_a_database_is_taken_without_restart(
 async def test_a_connection_url_that_leads_elsewhere_is_followed(
     mounted: Mounted, make_database: MakeDatabase
 ) -> None:
-    # Both are there before: nothing is committed in between that would be a reason to look anew.
+    # Both are there before: nothing is committed in between, which is what the gate asks about.
     one, other = await make_database(sql=TABLE), await make_database(sql=f"{TABLE}; {DRIFT}")
     mounted.watch_by_file("production", one, **ASLEEP)
     daemon = await mounted.begin()

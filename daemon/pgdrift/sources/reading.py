@@ -76,11 +76,8 @@ class Source:
             self._leave(session)
             session = None
         if session is None:
-            dsn = self.dsn()
-            if dsn != self._led_by:
-                # Perhaps another database: nothing that was read stands for what is there.
-                self._last, self._led_by = None, dsn
-            session = await connect(dsn, statement_timeout=self.statement_timeout)
+            self._led_by = self.dsn()
+            session = await connect(self._led_by, statement_timeout=self.statement_timeout)
         self._session = session
         return session
 

@@ -21,7 +21,7 @@ from tests.daemon.house import Daemon, Said
 from tests.operate.kubelet import mount
 
 BUILT = os.environ.get("PGDRIFT_IMAGE")
-"""The folder with `root`, the file system, and `config.json`, what the image says of itself."""
+"""The folder with `rootfs`, the file system, and `config.json`, what the image says of itself."""
 
 collect_ignore_glob = [] if BUILT else ["test_*.py"]
 
@@ -61,7 +61,7 @@ class Pod:
     def __init__(self, folder: Path) -> None:
         assert BUILT
         self.folder = folder
-        self.root = Path(BUILT) / "root"
+        self.root = Path(BUILT) / "rootfs"
         self.image: dict[str, Any] = json.loads((Path(BUILT) / "config.json").read_text())
         self.secrets: dict[str, str] = {}
         self.processes: list[Contained] = []
