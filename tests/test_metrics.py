@@ -151,6 +151,7 @@ def test_counters_begin_at_zero_for_what_the_configuration_names(fleet: Fleet) -
     for word in NOTIFIED:
         assert fleet.value("pgdrift_notifications_total", channel="oncall", outcome=word) == 0
     assert fleet.value("pgdrift_notification_delay_seconds_count", channel="oncall") == 0
+    assert fleet.value("pgdrift_change_delay_seconds_count", channel="oncall") == 0
 
 
 def test_a_reload_forgets_what_is_gone_and_keeps_the_counts_of_what_stays(fleet: Fleet) -> None:
@@ -173,13 +174,16 @@ def test_events_count(fleet: Fleet) -> None:
     metrics.changed("production", None)
     metrics.notified("oncall", "rate_limited")
     metrics.notified("oncall", "delivered", 7.0)
+    metrics.notified("oncall", "delivered", 1.0, 30.0)
     production, oncall = {"environment": "production"}, {"channel": "oncall"}
     assert fleet.value("pgdrift_looks_total", outcome="unknown", **production) == 1
     assert fleet.value("pgdrift_look_duration_seconds_count", depth="gate") == 1
     assert fleet.value("pgdrift_schema_changes_total", origin="migration", **production) == 4
     assert fleet.value("pgdrift_schema_changes_total", origin="untracked", **production) == 1
     assert fleet.value("pgdrift_notifications_total", outcome="rate_limited", **oncall) == 1
-    assert fleet.value("pgdrift_notification_delay_seconds_sum", **oncall) == 7
+    assert fleet.value("pgdrift_notification_delay_seconds_sum", **oncall) == 8
+    assert fleet.value("pgdrift_change_delay_seconds_sum", **oncall) == 30
+    assert fleet.value("pgdrift_change_delay_seconds_count", **oncall) == 1
 
 
 def test_a_failed_reload_keeps_the_time_of_the_last_good_one(fleet: Fleet) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from pgdrift.configfile import parse
 from pgdrift.errors import ConfigError
 from pgdrift.settings import Settings, load
 
@@ -308,3 +310,32 @@ def test_rules_of_a_file_stand_behind_those_of_the_configuration(tmp_path: Path)
     assert "cannot read compare.ignore_file" in refusal(
         tmp_path / "c.yaml", (tmp_path / "c.yaml").read_text("utf-8")
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("defaults: { listen: off, interval: 1h 30m, timeout: 2.5 s }", True),
+        ("defaults: { interval: 30 }", False),
+        ("defaults: { interval: soon }", False),
+        ("environments: { a: { dsn_file: /x, histories: flyway } }", True),
+        ("environments: { a: { dsn_file: /x, histories: [flyway, rails] } }", True),
+        ("alerts: { routes: [{ to: [], quiet: { from: '22:00', to: '07:00' } }] }", False),
+        (
+            """
+alerts:
+  channels: { t: { type: slack, channel: c, token_file: /x } }
+  routes: [{ to: [t], quiet: { from: "22:00", to: "07:00" } }]
+""",
+            True,
+        ),
+    ],
+)
+def test_the_schema_for_editors_takes_what_is_taken(tmp_path: Path, text: str, good: bool) -> None:
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    schema = Draft202012Validator(Settings.model_json_schema(by_alias=True))
+    assert schema.is_valid(parse(text, "c.yaml")[0]) is good
+    if good:
+        load(tmp_path / "c.yaml")
+    else:
+        assert refusal(tmp_path / "c.yaml", text)

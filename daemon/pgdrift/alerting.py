@@ -143,9 +143,10 @@ class RouteSettings(Section):
         "environments share one, else not at all",
     )
     repeat: Duration | None = Field(None, description="tell what is still so again after this")
-    quiet: Annotated[tuple[QuietSettings, ...], BeforeValidator(_several)] = Field(
-        (), description="hours in which nothing is told: one block, or several"
-    )
+    quiet: Annotated[
+        tuple[QuietSettings, ...],
+        BeforeValidator(_several, json_schema_input_type=QuietSettings | tuple[QuietSettings, ...]),
+    ] = Field((), description="hours in which nothing is told: one block, or several")
     mention: Mention = Field(
         "", description="whom to call by name: `here`, `channel`, a person's or user group's id"
     )

@@ -317,7 +317,9 @@ class Daemon:
     def _count(self, told: Told) -> None:
         delivered = told.outcome == "delivered"
         delay = (told.at - told.delivery.since).total_seconds() if delivered else None
-        self.metrics.notified(told.delivery.channel, told.outcome, delay)
+        changed = told.delivery.changed_at
+        late = (told.at - changed).total_seconds() if delivered and changed else None
+        self.metrics.notified(told.delivery.channel, told.outcome, delay, late)
         self.delivered.set()
 
     async def _send(self, delivery: Delivery) -> Mapping[str, str]:

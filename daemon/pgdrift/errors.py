@@ -28,6 +28,11 @@ class PgdriftError(Exception):
         return printable(message)
 
 
+def why(error: Exception) -> str:
+    """Return what the system says went wrong, without the path, which stands in our message."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 class ConfigError(PgdriftError):
     """The operator's: a configuration or a command that cannot be meant.
 

@@ -314,6 +314,14 @@ METRICS: tuple[Row, ...] = (
         buckets=(0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0),
     ),
     Row(
+        "pgdrift_change_delay_seconds",
+        "histogram",
+        "Time from the commit of a change, where that is known, until the channel took the "
+        "message that told it as new; of several changes the oldest.",
+        ("channel",),
+        buckets=(0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0),
+    ),
+    Row(
         "pgdrift_notifications_waiting",
         "gauge",
         "Notifications that were decided and have not arrived yet.",
@@ -424,6 +432,7 @@ class Metrics:
         for name in self._channels:
             self._begin("pgdrift_notifications_total", name, NOTIFIED)
             self._histograms["pgdrift_notification_delay_seconds"].labels(name)
+            self._histograms["pgdrift_change_delay_seconds"].labels(name)
 
     def looked(self, environment: str, outcome: Outcome, depth: str, seconds: float) -> None:
         """Count one look, what it found, how deep it went and how long it took."""
@@ -444,13 +453,26 @@ class Metrics:
         self._counters["pgdrift_wakeups_total"].labels(environment).inc()
         self._histograms["pgdrift_wakeup_delay_seconds"].observe(seconds)
 
-    def notified(self, channel: str, outcome: str, delay_seconds: float | None = None) -> None:
-        """Count one try to notify (an outcome of NOTIFIED), and its delay once it arrived."""
+    def notified(
+        self,
+        channel: str,
+        outcome: str,
+        delay_seconds: float | None = None,
+        since_change: float | None = None,
+    ) -> None:
+        """Count one try to notify (an outcome of NOTIFIED), and its delay once it arrived.
+
+        `since_change` are the seconds since the change that it tells, where that is known.
+        """
         self._counters["pgdrift_notifications_total"].labels(channel, outcome).inc()
         if delay_seconds is not None:
             self._histograms["pgdrift_notification_delay_seconds"].labels(channel).observe(
                 delay_seconds
             )
+        if since_change is not None:
+            # Its time is by the clock of a server.
+            wait = max(0.0, since_change)
+            self._histograms["pgdrift_change_delay_seconds"].labels(channel).observe(wait)
 
     def reloaded(self, *, ok: bool) -> None:
         """Keep whether the configuration could be read."""

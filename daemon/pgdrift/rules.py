@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from pgdrift.alerting import RouteSettings
+from pgdrift.comparing import CompareSettings
 from pgdrift.core.alerts.hold import Maintenance, Patience
 from pgdrift.core.alerts.owners import Owners, Team, parsed
 from pgdrift.core.alerts.route import OWNER, Quiet, Route
@@ -19,7 +20,7 @@ from pgdrift.core.ignore import Ignore, RuleStanding, any_matches, state
 from pgdrift.core.judge import Classes, Grade, Policy
 from pgdrift.core.model import Outcome, Standing
 from pgdrift.core.syncpoint import SyncRule
-from pgdrift.settings import CompareSettings, Settings, read_owners
+from pgdrift.settings import Settings, read_owners
 
 
 def options(compare: CompareSettings) -> Options:

@@ -9,12 +9,14 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 # Beyond it neither dates nor timers can be reckoned with, and nobody means it.
 _LONGEST = timedelta(days=3650)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+# The same for editors and for other programs that check a configuration.
+_AS_TEXT = StringConstraints(pattern=r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*)+$")
 
 
 def _duration(value: object) -> object:
@@ -44,7 +46,7 @@ def duration_text(value: timedelta) -> str:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_duration, json_schema_input_type=str),
+    BeforeValidator(_duration, json_schema_input_type=Annotated[str, _AS_TEXT]),
     PlainSerializer(duration_text, return_type=str),
 ]
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from pgdrift.core.alerts.route import Route
 from pgdrift.core.model import Outcome
+from pgdrift.core.shown.render import headline
 from pgdrift.core.watched import Watched
 from tests.core.build import policy, snap, table
 from tests.core.environment import Environment
@@ -37,6 +38,24 @@ def test_what_was_called_right_is_no_drift_and_is_told_as_over() -> None:
     )
     assert own.accepted[0].first_seen == first_seen
     assert production.reasons() == ["first", "resolved"]
+    # It is there still: nobody is told that it went.
+    over = production.told[-1][0]
+    assert headline(over) == "production has nothing left that was not accepted"
+    assert over.incident.detail == "has nothing left that was not accepted"
+
+
+def test_what_goes_because_it_was_accepted_is_told_as_such() -> None:
+    production = drifted()
+    production.look(snap(table(), policy("p"), policy("q"), policy("r")))
+    q, r = P[:-1] + "q", P[:-1] + "r"
+    production.accept(q)
+    production.look(snap(table(), policy("p"), policy("q")))
+    changed = production.told[-1][0]
+    assert {f.key for f in changed.gone} == {q, r}
+    assert changed.incident.detail == f"accepted by ada, and still there: {q} (x)"
+    production.look(BASE)
+    over = production.told[-1][0]
+    assert headline(over) == "production is in sync with its sync point again"
 
 
 def test_it_comes_back_when_the_object_changes_again() -> None:

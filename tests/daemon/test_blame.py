@@ -7,6 +7,7 @@ import html
 import json
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
@@ -147,6 +148,10 @@ async def test_with_our_ledger_login_role_application_address_and_time_are_exact
     texts = [e["text"] for b in root["blocks"] for e in b.get("elements", ())]
     assert any(html.unescape(text).endswith(words) for text in texts), texts
     assert "<shift>" not in str(root["blocks"])
+    counted = "pgdrift_change_delay_seconds"
+    await until(partial(daemon.metric, f"{counted}_count", "oncall"), house.told)
+    since = (datetime.now(UTC) - at).total_seconds()
+    assert 0 < (await daemon.metric(f"{counted}_sum", "oncall") or 0) <= since
     page = (await daemon.get("/environments/production"))[1]
     assert words in html.unescape(page)
     assert "<shift>" not in page

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from pgdrift.core.alerts.incident import Notice, Reason
+from pgdrift.core.alerts.route import Address
+from pgdrift.store import open_store
 from tests.daemon.house import House, free_port, until
+from tests.store.nouns import incident
 
 pytestmark = pytest.mark.db
 
@@ -52,6 +58,27 @@ async def test_a_drill_goes_through_the_outbox_of_a_daemon_that_runs_and_is_nobo
     assert (said.code, said.out) == (2, "oncall: did not arrive: unreachable\ndba: arrived\n")
     await until(lambda: len(house.mail.mails) == 2, house.told)
     assert {d["state"] for d in house.deliveries()} == {"done"}
+
+
+async def test_a_drill_leaves_alone_what_really_waits(house: House, database: str) -> None:
+    house.watch("production", database)
+    daemon = await (await house.start()).watching()
+    await daemon.end()
+    waits = incident("real", "production", opened_at=datetime.now(UTC))
+    real = Notice(waits, Reason.FIRST, datetime.now(UTC))
+    async with open_store(house.data["store"]["url"]) as store:
+        await store.post(waits, real, [Address("oncall"), Address("dba")])
+    channel = house.data["alerts"]["channels"]["oncall"]
+    channel["base_url"] = f"http://127.0.0.1:{free_port()}/api/"
+    # One of its own does not arrive and is taken back, the other does.
+    assert (await house.pgdrift("drill")).code == 2
+    kept = [d for d in house.deliveries() if d["incident_id"] == "real"]
+    assert {(d["channel"], d["state"], d["attempts"]) for d in kept} == {
+        ("oncall", "pending", 0),
+        ("dba", "pending", 0),
+    }
+    async with open_store(house.data["store"]["url"]) as store:
+        assert [i.id for i in await store.incidents("production")] == ["real"]
 
 
 async def test_who_would_hear_of_something_can_be_asked(house: House, database: str) -> None:

@@ -94,12 +94,20 @@ async def test_a_digest_is_one_mail_and_what_follows_begins_anew(
     assert third["In-Reply-To"] == second["Message-ID"]
 
 
+async def test_an_end_that_begins_a_conversation_is_not_called_grave(
+    server: MailServer, dba: EmailChannel
+) -> None:
+    over = on_its_way(samples.resolved(samples.night()), {"message_id": "<1@x>", "digest": "d"})
+    await deliver(dba, over, link=LINK)
+    assert server.mails[0]["Subject"].startswith("[resolved] production is in sync")
+
+
 async def test_a_repetition_is_the_same_mail_and_says_so(
     server: MailServer, dba: EmailChannel
 ) -> None:
     delivery = on_its_way(samples.night())
     await deliver(dba, delivery, link=LINK)
-    await deliver(dba, replace(delivery, uncertain=True), link=LINK)
+    await deliver(dba, replace(delivery, uncertain=True, attempts=3), link=LINK)
     first, second = server.mails
     assert first["Message-ID"] == second["Message-ID"]
     assert str(second["Subject"]) == f"(repeated: delivery was interrupted) {first['Subject']}"

@@ -38,6 +38,20 @@ async def test_a_renamed_channel_is_found_by_its_old_name(
     assert await deliver(oncall, again, link=LINK) == ref
 
 
+async def test_who_is_called_so_today_is_meant_and_not_who_was_called_so_before(
+    slack: SlackDouble, oncall: SlackChannel
+) -> None:
+    slack.rename("db-oncall", "db-attic")
+    slack.channels["db-oncall"] = "C0DBNEW00"
+    slack.lose(method="chat.postMessage")
+    other = on_its_way(samples.cannot_look())
+    with pytest.raises(SinkError):
+        await deliver(oncall, other, link=LINK)
+    ref = await deliver(oncall, replace(other, uncertain=True, attempts=1), link=LINK)
+    [message] = slack.messages
+    assert (message["channel"], message["ts"]) == (ref["channel"], ref["ts"])
+
+
 async def test_a_channel_that_nobody_knows_is_named_with_what_to_do(
     slack: SlackDouble, oncall: SlackChannel
 ) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from pgdrift.core.alerts.incident import Delivery, Incident, Notice
 from pgdrift.core.alerts.marks import Mark, Order, Verb
-from pgdrift.core.model import Against, Outcome, Standing
+from pgdrift.core.model import CHANNELS, DRILL, Against, Outcome, Standing
 from pgdrift.demo.slack import SlackDouble
+from pgdrift.demo.slack.limits import problem
 from pgdrift.errors import ConfigError, StoreError
 from pgdrift.sinks import SlackChannel, deliver, slack_marks, slack_socket
 from pgdrift.sinks.slack_answers import Desk
@@ -124,6 +125,18 @@ async def test_a_message_has_buttons_until_it_is_resolved(
     assert labels(slack.messages[-1]) == []
 
 
+@pytest.mark.parametrize("nobodys", [DRILL, CHANNELS])
+async def test_what_is_nobodys_incident_cannot_be_answered(
+    slack: SlackDouble, pressed: SlackChannel, nobodys: str
+) -> None:
+    notice = replace(samples.night(), incident=replace(samples.night().incident, id="dd"))
+    notice = replace(notice, incident=replace(notice.incident, environment=nobodys))
+    await deliver(pressed, on_its_way(notice), link=LINK)
+    await deliver(pressed, on_its_way(notice, parts=(notice, samples.night())), link=LINK)
+    assert labels(slack.messages[0]) == []
+    assert len(menus(slack.messages[1])) == 1
+
+
 @pytest.mark.parametrize(
     ("action", "verb", "hours"),
     [
@@ -166,6 +179,96 @@ async def test_a_second_mark_takes_the_place_of_the_first(
         await until(lambda n=count: len(slack.messages[0]["edits"]) == n)
     names = [b.get("block_id") for b in slack.messages[0]["blocks"]]
     assert names.count("mark") == names.count("buttons") == 1
+
+
+async def digested(office: Office, channel: SlackChannel, *more: Notice) -> tuple[str, Notice]:
+    """Tell two incidents at once; return the message's name and the notice of the graver one."""
+    night = samples.night()
+    office.incidents.append(night.incident)
+    ref = await deliver(channel, on_its_way(night, parts=(night, *more)), link=LINK)
+    return ref["ts"], night
+
+
+def menus(message: dict[str, Any]) -> list[list[str]]:
+    beside = [b["accessory"] for b in message["blocks"] if "accessory" in b]
+    return [[o["text"]["text"] for o in menu["options"]] for menu in beside]
+
+
+async def test_each_incident_of_a_digest_has_a_menu(
+    slack: SlackDouble, office: Office, pressed: SlackChannel, oncall: SlackChannel
+) -> None:
+    away = replace(samples.cannot_look().incident, id="aaaaaaaaaaaa")
+    over = replace(samples.resolved(samples.night()).incident, id="bbbbbbbbbbbb")
+    more = (
+        replace(samples.cannot_look(), incident=away),
+        replace(samples.resolved(samples.night()), incident=over),
+    )
+    await digested(office, pressed, *more)
+    silences = ["Silence 4 h", "Silence 24 h"]
+    assert menus(slack.messages[0]) == [
+        ["Acknowledge", *silences, "Accept…"],
+        ["Acknowledge", *silences],
+    ]
+    await digested(office, oncall, *more)
+    assert menus(slack.messages[1]) == [], "nobody may press anything there"
+
+
+async def test_what_is_chosen_in_a_digest_is_said_of_one_incident_and_shown_there(
+    slack: SlackDouble, office: Office, pressed: SlackChannel, linked: object
+) -> None:
+    other = replace(samples.night(), incident=replace(samples.night().incident, id="cccccccccccc"))
+    ts, notice = await digested(office, pressed, other)
+    before = json.dumps(slack.messages[0]["blocks"])
+    for count, action in enumerate(("ack", "silence_4h"), 1):
+        await slack.choose(MARIA, ts, action)
+        await until(lambda n=count: len(slack.messages[0]["edits"]) == n)
+    assert [(o.verb, o.incident) for o in office.orders] == [
+        (Verb.ACK, notice.incident.id),
+        (Verb.SILENCE, notice.incident.id),
+    ]
+    assert [m["text"].startswith("`production` ") for m in slack.replies(ts)] == [True, True]
+    first, second = (b for b in slack.messages[0]["blocks"] if "accessory" in b)
+    assert first["text"]["text"].count("maria (U0MARIA)") == 1, "the latest alone"
+    assert "silenced by maria" in first["text"]["text"]
+    assert "Acknowledge" in menus(slack.messages[0])[1]
+    assert json.dumps(second) in before
+
+    await slack.choose(EVE, ts, "silence_4h")
+    await until(lambda: slack.private)
+    await slack.choose(MARIA, ts, "ack", menu=1)
+    await until(lambda: len(slack.private) == 2)
+    assert "is over" in slack.private[1]["text"], "the office does not know that one"
+    assert len(office.orders) == 2
+
+
+async def test_findings_are_accepted_from_a_digest_too(
+    slack: SlackDouble, office: Office, pressed: SlackChannel, linked: object
+) -> None:
+    ts, notice = await digested(office, pressed, samples.cannot_look())
+    await slack.choose(MARIA, ts, "accept")
+    (view,) = await until(lambda: slack.views)
+    chosen = view["blocks"][1]["element"]["options"][:1]
+    said = {"findings": {"selected_options": chosen}, "reason": {"value": "right"}}
+    assert await slack.submit(MARIA, {**said, "until": {"selected_option": None}}) == {}
+    [reply] = await until(lambda: slack.replies(ts))
+    assert reply["text"].startswith("`production` ")
+    assert [(o.verb, o.incident) for o in office.orders] == [(Verb.ACCEPT, notice.incident.id)]
+
+
+async def test_a_storm_has_menus_for_the_gravest_and_none_that_slack_refuses(
+    slack: SlackDouble, pressed: SlackChannel
+) -> None:
+    hostile = samples.hostile("x" * 63)
+    many = tuple(samples.opened(hostile, environment=f"tenant-{i}") for i in range(200))
+    # A name that fits into no block_id, and one incident with several threads.
+    for channel, parts, count in (("c" * 300, many, 0), ("oncall", many[:1] * 3, 3)):
+        told = replace(on_its_way(many[0], parts=parts), channel=channel)
+        await deliver(pressed, told, link=LINK)
+        assert len(menus(slack.messages[-1])) == count
+    await deliver(pressed, on_its_way(many[0], parts=many), link=LINK)
+    assert slack.calls.count("chat.postMessage") == 3, "none was refused and told in plain text"
+    assert len(menus(slack.messages[-1])) == 6
+    assert len(slack.messages[-1]["blocks"]) > 12
 
 
 async def test_who_is_not_on_the_list_is_told_so_and_nobody_else_is(
@@ -297,6 +400,21 @@ async def test_status_shows_how_everything_stands_to_who_asks(
     refused = await slack.command(EVE, "status")
     assert "production" not in json.dumps(refused)
     assert "U0EVE" in refused["text"]
+
+
+async def test_the_status_of_very_many_is_one_that_slack_takes(
+    slack: SlackDouble, office: Office, linked: object
+) -> None:
+    night = samples.opened(*(samples.hostile("<" * 63) for _ in range(3))).incident
+    names = [f"{n:02}" + "<&>" * 20 for n in range(40)]
+    office.incidents += [replace(night, environment=name) for name in names for _ in range(3)]
+    office.standings = {
+        name: Standing(name, Outcome.UNKNOWN, reason="<&>" * 100, looked_at=NOW) for name in names
+    }
+    answer = await slack.command(MARIA, "status")
+    assert problem(dict(answer)) is None
+    shown = [b for b in answer["blocks"] if b["type"] == "section"]
+    assert answer["blocks"][-1]["elements"][0]["text"] == f"and {40 - len(shown)} more"
 
 
 # The connection

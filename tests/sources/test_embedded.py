@@ -19,9 +19,11 @@ from pgdrift.sources.embedded import EmbeddedServer, embedded_server, find_binar
 
 pytestmark = pytest.mark.db
 
+# Who runs the tests in the background of a shell may have them ignore SIGINT, and so their children.
 _CHILD = """
-import sys, time
+import signal, time
 from pgdrift.sources.embedded import EmbeddedServer
+signal.signal(signal.SIGINT, signal.default_int_handler)
 server = EmbeddedServer.start()
 print(server.root, (server.root / "data" / "postmaster.pid").read_text().split()[0], flush=True)
 time.sleep(600)

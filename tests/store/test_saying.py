@@ -70,7 +70,7 @@ def kept(url: str) -> tuple[Mark, ...]:
 
 def test_an_incident_is_taken_on_by_how_its_id_begins(run: Run) -> None:
     code, out, _ = run("ack", "0123", "--reason", "on it", "--by", "ada")
-    assert (code, out) == (0, "1 acknowledged incident 0123456789ab in prod by ada: on it")
+    assert (code, out) == (0, "mark 1: acknowledged incident 0123456789ab in prod by ada: on it")
     _, listed, _ = run("incidents")
     first, _, said = listed.splitlines()
     assert first.startswith("0123456789ab  acknowledged  critical  2026-11-22 09:30 UTC  prod has")
@@ -82,7 +82,7 @@ def test_an_incident_is_taken_on_by_how_its_id_begins(run: Run) -> None:
 def test_a_silence_is_for_a_glob_or_an_incident_and_has_an_end(run: Run) -> None:
     code, out, _ = run("silence", "pro*", "table:*", "--severity", "warning", "--for", "2h")
     assert code == 0
-    assert out.startswith("1 silenced table:* in pro*, severity warning by ")
+    assert out.startswith("mark 1: silenced table:* in pro*, severity warning by ")
     run("silence", "0123", "--until", "2100-01-01")
     said = json.loads(run("incidents", "--format", "json")[1])
     assert said["incidents"][0]["standing"] == "silenced"
@@ -91,6 +91,17 @@ def test_a_silence_is_for_a_glob_or_an_incident_and_has_an_end(run: Run) -> None
     assert by_incident["until"] == "2100-01-01T00:00:00+00:00"
     left = datetime.fromisoformat(by_glob["until"]) - datetime.now(UTC)
     assert timedelta(hours=1) < left <= timedelta(hours=2)
+
+
+def test_a_silence_of_what_is_not_watched_says_so(run: Run, url: str) -> None:
+    code, out, err = run("silence", "prodution", "--for", "2h")
+    assert code == 0
+    assert out.startswith("mark 1: silenced everything in prodution")
+    assert err.startswith("warning: no environment that is watched is called 'prodution'")
+    assert "did you mean 'prod'?" in err
+    assert run("silence", "prod", "nothing:*")[2] == ""
+    assert run("silence", "p*")[2] == ""
+    assert len(kept(url)) == 3
 
 
 def test_findings_are_accepted_and_taken_back(run: Run, url: str) -> None:

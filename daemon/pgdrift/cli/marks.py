@@ -15,9 +15,12 @@ import typer
 
 from pgdrift.cli import exits, sides, when
 from pgdrift.cli.options import Config, Format, FormatOption, user
+from pgdrift.configfile import did_you_mean
 from pgdrift.core.alerts.marks import Mark, Matcher, Order, Verb
+from pgdrift.core.ignore import matches
 from pgdrift.core.model import ChangeClass, Direction, Severity
 from pgdrift.core.shown import marked
+from pgdrift.core.shown.render import one_line
 from pgdrift.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,6 +84,8 @@ def silence(
     bare = matcher == Matcher(environment)
     incident = asyncio.run(_incident(settings, environment)) if bare else None
     order = Order(Verb.SILENCE, by or user(), reason, end, incident)
+    if incident is None:
+        _watched(settings, environment)
     return _say(order if incident else replace(order, matcher=matcher), config)
 
 
@@ -141,6 +146,15 @@ def _say(order: Order, config: Config) -> int:
 async def _mark(settings: Settings, order: Order) -> Mark:
     async with when.kept_store(settings) as store:
         return await store.mark(order, datetime.now(UTC))
+
+
+def _watched(settings: Settings, glob: str) -> None:
+    """Warn of a silence that is for no environment today: what it was meant for is told."""
+    known = settings.environments
+    if not any(matches(name, glob) for name in known):
+        near = did_you_mean(glob, known)
+        words = f"no environment that is watched is called {one_line(glob)!r}{near}"
+        typer.echo(f"warning: {words}", err=True)
 
 
 async def _incident(settings: Settings, word: str) -> str | None:

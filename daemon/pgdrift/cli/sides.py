@@ -24,7 +24,8 @@ from pgdrift.sources.sqlfile import load
 from pgdrift.sources.sqlfolder import read_files
 
 if TYPE_CHECKING:
-    from pgdrift.settings import EnvironmentSettings, Settings
+    from pgdrift.environments import EnvironmentSettings
+    from pgdrift.settings import Settings
 
 _KEY_VALUE = re.compile(r"\s*(host|hostaddr|port|dbname|user|service)\s*=")
 _DEFAULT = Path("pgdrift.yaml")
@@ -142,7 +143,7 @@ class Sides:
     def options(self, asked: Options, *words: str) -> Options:
         """Return the options asked for, and those of the configuration where a word is of it."""
         from pgdrift import rules
-        from pgdrift.settings import CompareSettings
+        from pgdrift.comparing import CompareSettings
 
         if not any(map(self.is_environment, words)):
             return replace(asked, presets=rules.options(CompareSettings()).presets)

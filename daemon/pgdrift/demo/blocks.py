@@ -153,9 +153,11 @@ def _section(block: Json) -> Markup:
         Markup('<div class="field">{}</div>').format(_text(f)) for f in block.get("fields") or ()
     )
     text = _paragraph(_text(block.get("text"))) if block.get("text") else Markup("")
-    side = _element(block["accessory"]) if block.get("accessory") else Markup("")
+    side = Markup("")
+    if block.get("accessory"):
+        side = Markup('<div class="side">{}</div>').format(_element(block["accessory"]))
     grid = Markup('<div class="fields">{}</div>').format(fields) if fields else Markup("")
-    return text + grid + side
+    return side + text + grid
 
 
 def _element(element: Json) -> Markup:
@@ -169,6 +171,9 @@ def _element(element: Json) -> Markup:
         case "button":
             style = "button primary" if element.get("style") == "primary" else "button"
             return Markup('<span class="{}">{}</span>').format(style, _text(element.get("text")))
+        case "overflow":
+            words = Markup(", ").join(_text(o.get("text")) for o in element.get("options") or ())
+            return Markup('<span class="button" title="{}">⋯</span>').format(words)
         case other:
             return Markup("<span>[{}]</span>").format(other)
 

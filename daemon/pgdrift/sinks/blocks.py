@@ -64,7 +64,9 @@ def standing(
     incident = delivery.notice.incident
     line = headline(delivery, repeated=repeated)
     if delivery.parts:
-        return slack_digest.blocks(delivery.parts, line, mentioned(delivery.mention), link)
+        channel = delivery.channel if pressed else None
+        above = mentioned(delivery.mention)
+        return slack_digest.blocks(delivery.parts, line, above, link, channel=channel)
     row = buttons(incident, delivery.channel, marks) if pressed else []
     return _standing(delivery, line, link, [*mark_line(marks), *row])
 

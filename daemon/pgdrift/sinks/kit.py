@@ -1,7 +1,7 @@
 """A text, a moment in; one piece of Slack's Block Kit out, within its limits. Knows no incident."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -46,6 +46,12 @@ def button(action: str, text: str, value: str, *, style: str = "") -> Block:
     return block | {"value": value} | ({"style": style} if style else {})
 
 
+def menu(action: str, options: Mapping[str, str]) -> Block:
+    """Return a menu of few choices, for the side of a paragraph; `options` maps values to words."""
+    shown = [{"text": plain_text(o, _MOST_BUTTON), "value": value} for value, o in options.items()]
+    return {"type": "overflow", "action_id": action, "options": shown}
+
+
 def plain_text(text: str, most: int) -> Block:
     """Return text in which nothing is markup, at most so long."""
     # No emoji: `:skull:` in a name is a name.
@@ -61,6 +67,16 @@ def mrkdwn(text: str) -> Block:
 def date(at: datetime) -> str:
     """Return a moment as mrkdwn; Slack shows it in the reader's own time zone."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def fitting(blocks: Iterable[Block], room: int) -> list[Block]:
+    """Return the blocks, in their order, up to the first for which there is no room."""
+    kept: list[Block] = []
+    for block in blocks:
+        if (room := room - size([block])) < 0:
+            break
+        kept.append(block)
+    return kept
 
 
 def size(blocks: Iterable[Block]) -> int:

@@ -80,7 +80,7 @@ def _headline(delivery: Delivery) -> str:
     notices = delivery.parts or (delivery.notice,)
     many = mail_words.digest_headline(notices) if delivery.parts else ""
     line = many or render.headline(delivery.notice)
-    line = f"[{mail_words.worst(notices).incident.severity.value}] {line}"
+    line = f"[{mail_words.mood(mail_words.worst(notices))}] {line}"
     return line if len(line) <= _MOST_SUBJECT else line[: _MOST_SUBJECT - 1] + "…"
 
 

@@ -78,7 +78,7 @@ def _one(delivery: Delivery, link: str | None) -> dict[str, Any]:
     notice = delivery.notice
     incident = notice.incident
     findings = _shown(notice)
-    mood = _mood(notice)
+    told = mood(notice)
     return {
         "headline": render.headline(notice),
         "what": _WORDS[notice.reason] + _repeated(delivery),
@@ -87,8 +87,8 @@ def _one(delivery: Delivery, link: str | None) -> dict[str, Any]:
         "more": max(0, len(findings) - _MOST_FINDINGS),
         "gone": [render.label(f.change) for f in notice.gone[:_MOST_FINDINGS]],
         "gone_more": max(0, len(notice.gone) - _MOST_FINDINGS),
-        "mood": mood,
-        "color": _COLORS[mood],
+        "mood": told,
+        "color": _COLORS[told],
         "url": incident_url(link, incident) if link else "",
         "foot": f"pgdrift, incident {render.one_line(incident.id)}, open since"
         f" {_at(incident.opened_at)}, told {_at(notice.at)}",
@@ -97,14 +97,14 @@ def _one(delivery: Delivery, link: str | None) -> dict[str, Any]:
 
 def _digest(delivery: Delivery, link: str | None) -> dict[str, Any]:
     notices = sorted(delivery.parts, key=lambda n: (_resolved(n), -n.incident.severity.rank))
-    mood = _mood(worst(notices))
+    told = mood(worst(notices))
     return {
         "headline": digest_headline(delivery.parts),
         "what": "Told together." + _repeated(delivery),
         "incidents": [_incident(n, link) for n in notices[:_MOST_INCIDENTS]],
         "more": max(0, len(notices) - _MOST_INCIDENTS),
-        "mood": mood,
-        "color": _COLORS[mood],
+        "mood": told,
+        "color": _COLORS[told],
         "url": link or "",
         "foot": f"pgdrift, {len(notices)} incidents, told {_at(max(n.at for n in notices))}",
     }
@@ -113,11 +113,11 @@ def _digest(delivery: Delivery, link: str | None) -> dict[str, Any]:
 def _incident(notice: Notice, link: str | None) -> dict[str, Any]:
     incident = notice.incident
     findings = _shown(notice)
-    mood = _mood(notice)
+    told = mood(notice)
     return {
-        "word": mood,
-        "mood": mood,
-        "color": _COLORS[mood],
+        "word": told,
+        "mood": told,
+        "color": _COLORS[told],
         "headline": render.headline(notice),
         "detail": render.one_line(incident.detail)[:300],
         "findings": [_finding(f, notice) for f in findings[:_MOST_OF_EACH]],
@@ -162,7 +162,8 @@ def _resolved(notice: Notice) -> bool:
     return notice.reason is Reason.RESOLVED
 
 
-def _mood(notice: Notice) -> str:
+def mood(notice: Notice) -> str:
+    """Return the word for how grave a notice is, or that it is over."""
     return "resolved" if _resolved(notice) else notice.incident.severity.value
 
 

@@ -101,7 +101,9 @@ class IncidentBody(_Part):
     opened_at: datetime = Field(description="UTC")
     changed_at: datetime = Field(description="UTC")
     resolved_at: datetime | None = Field(description="UTC; null while it is open")
-    detail: str = Field(description="why an environment cannot be looked at; may be empty")
+    detail: str = Field(
+        description="why it cannot be looked at, ended, or what was accepted; may be empty"
+    )
 
 
 class NoticeBody(_Part):

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, SecretStr
 
 from pgdrift.core.shown.render import one_line
 from pgdrift.errors import SinkError
-from pgdrift.sinks.faults import NETWORK, rate_limited, unreachable
+from pgdrift.sinks.faults import NETWORK, broken, rate_limited, unreachable
 from pgdrift.sinks.hosts import check_url
 from pgdrift.sinks.secret import read_secret
 
@@ -73,7 +73,9 @@ def _refusal(
     if status == 429:
         return rate_limited(host, headers)
     message = f"{host} did not take the message: HTTP status {status}, {json.dumps(said)}"
-    if status >= 500 or status in _PASSING:
+    if status >= 500:
+        return broken(host, message, status, headers)
+    if status in _PASSING:
         return SinkError(message, reason="refused", retry=True)
     if status in {401, 403}:
         hint = "check the secret that both sides share"

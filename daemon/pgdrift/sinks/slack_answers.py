@@ -21,7 +21,7 @@ from pgdrift.log import get_logger
 from pgdrift.sinks import slack_buttons as named
 from pgdrift.sinks import slack_status
 from pgdrift.sinks.kit import Block, context, mrkdwn
-from pgdrift.sinks.mrkdwn import escape
+from pgdrift.sinks.mrkdwn import code_span, escape
 from pgdrift.sinks.slack_asked import Asked, Choice, Press, Words, about
 from pgdrift.sinks.slack_client import SlackChannel, client_of
 
@@ -159,6 +159,8 @@ async def _obey(desk: Desk, channel: SlackChannel, asked: Press | Choice) -> Non
 async def _show(channel: SlackChannel, asked: Press | Choice, mark: Mark) -> None:
     """Say in the thread who said what, and show it in the incident's message."""
     words = named.mark_words(mark)
+    if asked.beside:  # the thread is of several incidents
+        words = f"{code_span(mark.environment, 100)} {words}"
     async with client_of(channel) as client:
         await client.chat_postMessage(
             channel=asked.place,
@@ -173,10 +175,16 @@ async def _show(channel: SlackChannel, asked: Press | Choice, mark: Mark) -> Non
                 channel=asked.place,
                 ts=asked.ts,
                 text=asked.text,
-                blocks=named.with_mark(asked.blocks, mark),
+                blocks=_marked(asked, mark),
                 parse="none",
                 link_names=False,
             )
+
+
+def _marked(press: Press, mark: Mark) -> list[Block]:
+    if press.beside:
+        return named.with_mark_beside(press.blocks, press.beside, mark)
+    return named.with_mark(press.blocks, mark)
 
 
 async def _whisper(channel: SlackChannel, asked: Press | Choice, text: str) -> None:

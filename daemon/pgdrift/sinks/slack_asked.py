@@ -32,7 +32,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button of an incident's message was pressed: `place` and `ts` are the message's."""
+    """A button of an incident's message was pressed: `place` and `ts` are the message's.
+
+    `beside` is the block_id of its paragraph where that message is a digest, else empty.
+    """
 
     who: Person
     action: str
@@ -43,11 +46,15 @@ class Press:
     trigger: str
     text: str
     blocks: tuple[dict[str, Any], ...]
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The modal was sent off: which findings (by their facts), why, for how long."""
+    """The modal was sent off: which findings (by their facts), why, for how long.
+
+    `beside` is as in the press that opened it.
+    """
 
     who: Person
     incident: str
@@ -57,6 +64,7 @@ class Choice:
     facts: frozenset[str]
     reason: str
     until: str
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +102,19 @@ def about(press: Press) -> str:
             "channel": press.channel,
             "place": press.place,
             "ts": press.ts,
+            "beside": press.beside,
         }
     )
 
 
 def _press(payload: Json) -> Press:
     action, container = payload["actions"][0], payload["container"]
-    value, message = json.loads(action["value"]), payload.get("message") or {}
+    chosen = action["action_id"] == named.MENU
+    beside = str(action["block_id"]) if chosen else ""
+    value, message = json.loads(beside or action["value"]), payload.get("message") or {}
     return Press(
         _person(payload["user"]["id"], payload["user"].get("username")),
-        str(action["action_id"]),
+        str(action["selected_option"]["value"] if chosen else action["action_id"]),
         str(value["incident"]),
         str(value["channel"]),
         str(container["channel_id"]),
@@ -111,6 +122,7 @@ def _press(payload: Json) -> Press:
         str(payload.get("trigger_id") or ""),
         str(message.get("text") or ""),
         tuple(dict(b) for b in message.get("blocks") or ()),
+        beside,
     )
 
 
@@ -128,6 +140,7 @@ def _choice(payload: Json) -> Choice:
         frozenset(str(option["value"]) for option in chosen),
         str(values[named.REASON][named.REASON].get("value") or "").strip(),
         str(until.get("value") or "ever"),
+        str(of.get("beside") or ""),
     )
 
 

@@ -10,9 +10,19 @@ from datetime import timedelta
 from pgdrift.core.alerts.facts import fact
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.marks import Mark, Verb
-from pgdrift.core.model import Finding
+from pgdrift.core.model import CHANNELS, DRILL, Finding
 from pgdrift.core.shown import render
-from pgdrift.sinks.kit import Block, actions, button, context, date, mrkdwn, plain_text, section
+from pgdrift.sinks.kit import (
+    Block,
+    actions,
+    button,
+    context,
+    date,
+    menu,
+    mrkdwn,
+    plain_text,
+    section,
+)
 from pgdrift.sinks.mrkdwn import code_span, escape
 
 ACK, ACCEPT = "ack", "accept"
@@ -26,8 +36,15 @@ CHOSEN, REASON, UNTIL = "findings", "reason", "until"
 MARK, BUTTONS = "mark", "buttons"
 """The block_id of the line that says who has said what, and of the row of buttons."""
 
+MENU = "menu"
+"""The action_id of the menu beside an incident in a digest; what it is about is its block_id."""
+
+LINES = 2
+"""How many lines an incident has in a digest; below them stands what was said of it last."""
+
 _MOST_CHOICES = 100
 _MOST_REASON = 500
+_MOST_BLOCK_ID = 255
 _WORDS = {"1d": "1 day", "7d": "7 days", "30d": "30 days", "ever": "until it changes again"}
 _DONE = {Verb.ACK: "👀 acknowledged", Verb.SILENCE: "🔕 silenced", Verb.ACCEPT: "☑️ accepted"}
 
@@ -38,18 +55,40 @@ def buttons(incident: Incident, channel: str, marks: Sequence[Mark] = ()) -> lis
     `channel` is the name of the channel in the configuration, whose `actors` may press them;
     what `marks` say already need not be said again.
     """
-    if incident.state is State.RESOLVED:
+    if not _can_be_answered(incident):
         return []
     about = json.dumps({"incident": incident.id, "channel": channel}, separators=(",", ":"))
     taken = any(m.verb is Verb.ACK for m in marks)
-    row = [] if taken else [button(ACK, "Acknowledge", about, style="primary")]
-    row += [
-        button(name, f"Silence {wait.total_seconds() / 3600:.0f} h", about)
-        for name, wait in SILENCES.items()
+    row = [
+        button(name, words, about, style="primary" if name == ACK else "")
+        for name, words in _choices(incident).items()
+        if not (taken and name == ACK)
     ]
-    if incident.findings:
-        row.append(button(ACCEPT, "Accept…", about))
     return [actions(BUTTONS, row)]
+
+
+def beside(incident: Incident, channel: str, number: int) -> Block:
+    """Return what an incident's paragraph in a digest has beside its text: a menu, or nothing.
+
+    `number` is the paragraph's: one incident may stand there with several threads.
+    """
+    about = {"incident": incident.id, "channel": channel, "number": number}
+    name = json.dumps(about, separators=(",", ":"))
+    if not _can_be_answered(incident) or len(name) > _MOST_BLOCK_ID:
+        return {}
+    return {"block_id": name, "accessory": menu(MENU, _choices(incident))}
+
+
+def _can_be_answered(incident: Incident) -> bool:
+    # A drill is nobody's incident, and a channel comes back by itself.
+    return incident.state is not State.RESOLVED and incident.environment not in {DRILL, CHANNELS}
+
+
+def _choices(incident: Incident) -> dict[str, str]:
+    """Return what can be done with an incident, by the name of the action."""
+    choices = {ACK: "Acknowledge"}
+    choices |= {n: f"Silence {wait.total_seconds() / 3600:.0f} h" for n, wait in SILENCES.items()}
+    return choices | ({ACCEPT: "Accept…"} if incident.findings else {})
 
 
 def mark_words(mark: Mark) -> str:
@@ -76,6 +115,19 @@ def with_mark(blocks: Sequence[Block], mark: Mark) -> list[Block]:
     kept = [_without(mark, b) for b in blocks if b.get("block_id") != MARK]
     at = next((i for i, b in enumerate(kept) if b.get("block_id") == BUTTONS), len(kept))
     return [*kept[:at], *mark_line([mark]), *kept[at:]]
+
+
+def with_mark_beside(blocks: Sequence[Block], name: str, mark: Mark) -> list[Block]:
+    """Return a digest's blocks with a new mark below the paragraph of that block_id."""
+    return [_marked(b, mark) if b.get("block_id") == name else b for b in blocks]
+
+
+def _marked(block: Block, mark: Mark) -> Block:
+    told = str(block["text"]["text"]).split("\n")[:LINES]
+    text = block["text"] | {"text": "\n".join([*told, mark_words(mark)])}
+    chosen = block["accessory"]
+    left = [o for o in chosen["options"] if mark.verb is not Verb.ACK or o["value"] != ACK]
+    return block | {"text": text, "accessory": chosen | {"options": left}}
 
 
 def _without(mark: Mark, block: Block) -> Block:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from pgdrift.core.alerts.incident import Notice, Reason
 from pgdrift.core.shown import render
-from pgdrift.sinks.kit import Block, context, date, header, mrkdwn, section, size
+from pgdrift.sinks.kit import Block, context, date, fitting, header, mrkdwn, section, size
 from pgdrift.sinks.mrkdwn import code_span, escape
+from pgdrift.sinks.slack_buttons import beside
 from pgdrift.sinks.slack_words import environment_url, mark
 
 _MOST_LINES = 40
 _MOST_UNITS = 9000
+_MOST_MENUS = 6  # each takes the room of a line
 
 
 def headline(parts: Sequence[Notice]) -> str:
@@ -23,16 +25,24 @@ def headline(parts: Sequence[Notice]) -> str:
     return f"{mark(ordered[0])} {len(parts)} incidents in {where}{resolved}, first: {worst}"
 
 
-def blocks(parts: Sequence[Notice], line: str, above: list[Block], link: str | None) -> list[Block]:
-    """Return the digest: one line for each incident, the gravest first; the rest is counted."""
+def blocks(
+    parts: Sequence[Notice],
+    line: str,
+    above: list[Block],
+    link: str | None,
+    *,
+    channel: str | None = None,
+) -> list[Block]:
+    """Return the digest: one line for each incident, the gravest first; the rest is counted.
+
+    With `channel`, whose `actors` may do so, the gravest can be answered from a menu beside them.
+    """
     ordered = _ordered(parts)
-    shown: list[Block] = []
-    room = _MOST_UNITS - size(above)
-    for notice in ordered[:_MOST_LINES]:
-        block = section(_line(notice, link))
-        if (room := room - size([block])) < 0:
-            break
-        shown.append(block)
+    lines = (
+        _incident(notice, link, channel if number < _MOST_MENUS else None, number)
+        for number, notice in enumerate(ordered[:_MOST_LINES])
+    )
+    shown = fitting(lines, _MOST_UNITS - size(above))
     more = len(ordered) - len(shown)
     rest = [context(mrkdwn(f"and {more} more"))] if more else []
     return [header(line), *above, *shown, *rest]
@@ -40,6 +50,11 @@ def blocks(parts: Sequence[Notice], line: str, above: list[Block], link: str | N
 
 def _ordered(parts: Sequence[Notice]) -> list[Notice]:
     return sorted(parts, key=lambda n: (n.reason is Reason.RESOLVED, -n.incident.severity.rank))
+
+
+def _incident(notice: Notice, link: str | None, channel: str | None, number: int) -> Block:
+    menu = {} if channel is None else beside(notice.incident, channel, number)
+    return section(_line(notice, link)) | menu
 
 
 def _line(notice: Notice, link: str | None) -> str:

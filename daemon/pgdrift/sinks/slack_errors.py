@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from slack_sdk.errors import SlackApiError
 
 from pgdrift.errors import SinkError
-from pgdrift.sinks.faults import NETWORK, rate_limited, unreachable
+from pgdrift.sinks.faults import NETWORK, broken, rate_limited, unreachable
 
 _AUTHENTICATION = frozenset(
     {
@@ -26,9 +26,9 @@ _AUTHENTICATION = frozenset(
     }
 )
 _RATE = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-_PASSING = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
-)
+_PASSING = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
+# Slack says of these that a part of what was asked for may have been done.
+_IN_DOUBT = frozenset({"internal_error", "fatal_error"})
 _HINTS = {
     "channel_not_found": "write the channel as #name or by its id, which survives a renaming; if "
     "it is private invite the app with /invite",
@@ -87,8 +87,11 @@ def _refusal(answer: Answer, host: str, place: str, *, rotates: bool) -> SinkErr
     if answer.code in _AUTHENTICATION:
         hint = hint or _HINTS["invalid_auth"]
         return SinkError(message, reason="authentication", hint=hint, retry=rotates)
-    if answer.code in _PASSING or answer.status >= 500:
-        return SinkError(message, reason="refused", retry=True)
+    if answer.code in _PASSING | _IN_DOUBT:
+        doubt = answer.code in _IN_DOUBT
+        return SinkError(message, reason="refused", retry=True, in_doubt=doubt)
+    if answer.status >= 500:
+        return broken(host, message, answer.status, answer.headers)
     if answer.code in _HINTS:
         return SinkError(message, reason="invalid", hint=hint, retry=False)
     return SinkError(message, reason="refused", hint=hint, retry=False)

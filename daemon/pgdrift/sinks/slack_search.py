@@ -109,10 +109,13 @@ async def _channel_id(client: AsyncWebClient, place: str) -> str | None:
     if _ID.fullmatch(place):
         return place
     name = place.removeprefix("#")
+    before = None
     async for channel in _joined(client):
-        if name in (channel["name"], *(channel.get("previous_names") or ())):
+        if channel["name"] == name:
             return str(channel["id"])
-    return None
+        if before is None and name in (channel.get("previous_names") or ()):
+            before = str(channel["id"])  # unless another one is called so today
+    return before
 
 
 async def _joined(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:

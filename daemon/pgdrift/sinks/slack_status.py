@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.model import Outcome, Standing
 from pgdrift.core.shown import render
-from pgdrift.sinks.kit import Block, context, date, mrkdwn, section
+from pgdrift.sinks.kit import Block, context, date, fitting, mrkdwn, section
 from pgdrift.sinks.mrkdwn import code_span, escape
 from pgdrift.sinks.slack_words import DOTS, environment_url
 
 _MOST = 30
+_MOST_UNITS = 9000
 _USAGE = "`/pgdrift status` shows how every environment stands, `/pgdrift status NAME` one of them."
 _MARKS = {Outcome.IN_SYNC: "✅", Outcome.DRIFTED: "🟠", Outcome.UNKNOWN: "❔"}
 _WORDS = {Outcome.IN_SYNC: "in sync", Outcome.UNKNOWN: "unknown"}
@@ -24,13 +25,15 @@ def answer(
     """Return the answer to a slash command; only who asked sees it."""
     if not words or words[0] != "status" or len(words) > 2:
         return _private(_USAGE, [section(_USAGE)])
-    shown = {n: s for n, s in sorted(standings.items()) if len(words) == 1 or n == words[1]}
+    shown = [s for n, s in standings.items() if len(words) == 1 or n == words[1]]
     if not shown:
         what = f"There is no environment {code_span(words[1])}." if len(words) > 1 else "Nothing."
         return _private(what, [section(what)])
     open_ = list(incidents)
-    blocks = [_line(s, open_, link) for s in list(shown.values())[:_MOST]]
-    if (more := len(shown) - _MOST) > 0:
+    # What is not in sync is what somebody wants to see of many.
+    shown.sort(key=lambda s: (s.outcome is Outcome.IN_SYNC, s.environment))
+    blocks = fitting((_line(s, open_, link) for s in shown[:_MOST]), _MOST_UNITS)
+    if more := len(shown) - len(blocks):
         blocks.append(context(mrkdwn(f"and {more} more")))
     return _private(f"{len(shown)} environments", blocks)
 

@@ -17,7 +17,7 @@ from pgdrift.core.alerts.incident import Delivery
 from pgdrift.core.shown.render import one_line
 from pgdrift.errors import SinkError
 from pgdrift.sinks import blocks as layout
-from pgdrift.sinks.faults import NETWORK, rate_limited, unreachable
+from pgdrift.sinks.faults import NETWORK, broken, rate_limited, unreachable
 from pgdrift.sinks.mrkdwn import escape
 from pgdrift.sinks.posting import SecretUrl, read_url
 from pgdrift.sinks.secret import SETTINGS, check_one_source
@@ -88,7 +88,7 @@ def _refusal(host: str, status: int, said: str, headers: Mapping[str, str]) -> S
         return rate_limited(host, headers)
     message = f"{host} did not take the message: HTTP status {status}, {json.dumps(said)}"
     if status >= 500:
-        return SinkError(message, reason="refused", retry=True)
+        return broken(host, message, status, headers)
     if status in {401, 403, 404, 410} or said in _GONE:
         hint = "the webhook was removed or its channel archived: make a new one in the Slack app"
         reason = "authentication" if status in {401, 403} else "invalid"

@@ -5,13 +5,15 @@ An acceptance is bound to the content of the change: when the object changes aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pgdrift.core.alerts.marks import Mark, Right, holding, right, rights
 from pgdrift.core.book import Book
 from pgdrift.core.model import Against, Finding, Outcome
+
+_MOST = 3  # keys that are named
 
 
 def of_book(book: Book, now: datetime) -> Mapping[Right, Mark]:
@@ -28,6 +30,26 @@ def parted(
         return findings, ()
     accepted = tuple(f for f in findings if right(f, yardstick) in known)
     return tuple(f for f in findings if f not in accepted), accepted
+
+
+def still_there(gone: Iterable[Finding], against: str, known: Mapping[Right, Mark]) -> str:
+    """Say which of what went from an incident was called right, by whom and why; empty for none.
+
+    It is there all the same, and nobody is to think that it was put right.
+    """
+    said: dict[int, list[str]] = {}
+    marks = {}
+    for f in gone:
+        if mark := known.get(right(f, against)):
+            said.setdefault(mark.id, []).append(f.key)
+            marks[mark.id] = mark
+    return "; ".join(_accepted(marks[id_], keys) for id_, keys in said.items())
+
+
+def _accepted(mark: Mark, keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _MOST} more" if len(keys) > _MOST else ""
+    named = ", ".join(keys[:_MOST])
+    return f"accepted by {mark.actor}, and still there: {named}{more} ({mark.reason})"
 
 
 def with_rights(book: Book, now: datetime) -> Book:

@@ -28,7 +28,7 @@ _WHAT = ObjectId(DRILL, ("pgdrift", "this_is_a_drill"))
 def opened(now: datetime, severity: Severity = Severity.WARNING) -> Notice:
     """Return what is told first of a drill that begins now."""
     at = {"opened_at": now.isoformat()}
-    change = Change(_WHAT, ChangeType.CHANGED, {"drifted": ("no", "no")})
+    change = Change(_WHAT, ChangeType.CHANGED, {"drifted": ("no", "no, this is a drill")})
     finding = Finding(change, Direction.CHANGED, severity, ChangeClass.COSMETIC, None, now)
     incident = Incident(
         id=content_digest(DRILL, (DRILL,), "", at)[:12],
@@ -40,7 +40,7 @@ def opened(now: datetime, severity: Severity = Severity.WARNING) -> Notice:
         changed_at=now,
         told_at=now,
         findings=(finding,),
-        detail="Somebody tries out whether this reaches you: `pgdrift drill`. Nothing drifted.",
+        detail="Somebody tries out whether this reaches you. Nothing drifted.",
     )
     return Notice(incident, Reason.FIRST, now, new=(finding.key,))
 

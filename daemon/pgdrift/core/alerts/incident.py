@@ -146,6 +146,13 @@ class Delivery:
         """From when on it was to be told, UTC."""
         return max(self.notice.at, self.not_before or self.notice.at)
 
+    @property
+    def changed_at(self) -> datetime | None:
+        """When the oldest change that it tells as new was made, UTC; None where nothing says so."""
+        told = self.parts or (self.notice,)
+        new = (f for n in told for f in n.incident.findings if f.key in n.new)
+        return min((f.blame.at for f in new if f.blame.at), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

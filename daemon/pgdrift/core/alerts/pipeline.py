@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pgdrift.core.alerts import hold, mute, telling
+from pgdrift.core.alerts import accept, hold, mute, telling
 from pgdrift.core.alerts.incident import Incident, Notice, Reason, State, Thread, Verdict
 from pgdrift.core.alerts.life import RECORD, known, lived, lives_on, with_past
-from pgdrift.core.alerts.marks import Ended, Mark, Verb, acknowledged_by, holding
+from pgdrift.core.alerts.marks import Ended, Mark, Verb, acknowledged_by, holding, rights
 from pgdrift.core.alerts.route import Address, Audience, address, audiences
 from pgdrift.core.alerts.thread import Facts, Share, decide, facts_of, stepped, told
 from pgdrift.core.book import Book
@@ -194,27 +194,31 @@ def _notice(
     shown = {f.key for f in one.after.told}
     was = told(one.before)
     all_ = known(case.incident)
+    gone = tuple(all_[key] for key in was if key not in shown and key in all_)
     view = replace(
         incident,
         state=State.RESOLVED if resolved else State.OPEN,
         severity=one.before.severity if resolved and one.before else one.after.severity,
         findings=tuple(f for f in case.verdict.findings if f.key in shown),
-        detail=_detail(incident, one.reason),
+        detail=_detail(case, incident, one.reason, gone),
         resolved_at=case.now if resolved else None,
         revision=number,
         threads=(),
         past=(),
     )
-    gone = tuple(all_[key] for key in was if key not in shown and key in all_)
     new = tuple(f.key for f in view.findings if f.key not in was)
     notice = Notice(view, one.reason, case.now, new=new, gone=gone)
     return notice, tuple(_addresses(case, alike, gone))
 
 
-def _detail(incident: Incident, reason: Reason) -> str:
+def _detail(case: Case, incident: Incident, reason: Reason, gone: Sequence[Finding]) -> str:
     if reason is Reason.RESOLVED and incident.state is not State.RESOLVED:
         return "has nothing left that is told here"
-    return incident.detail
+    called_right = rights(case.marks, incident.environment)
+    accepted = accept.still_there(gone, incident.against, called_right) if called_right else ""
+    if accepted and reason is Reason.RESOLVED:
+        accepted = "has nothing left that was not accepted"
+    return incident.detail or accepted
 
 
 def _addresses(case: Case, alike: Sequence[Decision], gone: Sequence[Finding]) -> Iterator[Address]:

@@ -34,9 +34,9 @@ def mark_json(mark: Mark) -> dict[str, Value]:
 
 
 def mark_text(mark: Mark) -> str:
-    """Return what somebody said on one line: `3 silenced index:* in prod* by ada until …: why`."""
+    """Return what somebody said on one line: `mark 3: silenced index:* in prod* by ada until …`."""
     until = f" until {_when(mark.until)}" if mark.until else ""
-    text = f"{mark.id} {_DONE[mark.verb]} {mark.words} by {mark.actor}{until}: {mark.reason}"
+    text = f"mark {mark.id}: {_DONE[mark.verb]} {mark.words} by {mark.actor}{until}: {mark.reason}"
     if mark.ended_at:
         text += f" (ended {_when(mark.ended_at)} by {mark.ended_by})"
     return one_line(text)

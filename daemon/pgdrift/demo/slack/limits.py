@@ -20,6 +20,9 @@ _MOST_ACTIONS = 25
 _MOST_SECTION = 3000
 _MOST_HEADER = 150
 _MOST_BUTTON = 75
+_MOST_OPTIONS = 5  # of a menu
+_MOST_VALUE = 150  # of an option
+_MOST_ID = 255
 _MOST_METADATA = 8000
 
 # Slack documents no limit of the sum; from about here on it was seen to refuse.
@@ -28,7 +31,7 @@ _MOST_SUM = 11_000
 _FIELDS = {
     "divider": set[str](),
     "header": {"text"},
-    "section": {"text"},
+    "section": {"text", "accessory"},
     "context": {"elements"},
     "actions": {"elements"},
 }
@@ -93,6 +96,8 @@ def _wrong_blocks(blocks: list[Any], most: int, fields: dict[str, set[str]]) -> 
         else:
             yield from _wrong_block(block, where)
     named = [b["block_id"] for b in blocks if isinstance(b, dict) and "block_id" in b]
+    if any(_units(str(name)) > _MOST_ID for name in named):
+        yield f"block_id must be at most {_MOST_ID} characters [json-pointer:/blocks]"
     yield from _twice("block_id", named, "[json-pointer:/blocks]")
 
 
@@ -102,6 +107,7 @@ def _wrong_block(block: Json, where: str) -> Iterator[str]:
             yield from _wrong_text(block.get("text"), _MOST_HEADER, where, ("plain_text",))
         case "section":
             yield from _wrong_text(block.get("text"), _MOST_SECTION, where)
+            yield from _wrong_menu(block.get("accessory"), where)
         case "context":
             yield from _wrong_elements(block.get("elements"), where)
         case "actions":
@@ -134,6 +140,24 @@ def _wrong_actions(elements: Any, where: str) -> Iterator[str]:
         else:
             yield from _wrong_text(element.get("text"), _MOST_BUTTON, where, ("plain_text",))
     yield from _twice("action_id", [e.get("action_id") for e in elements], where)
+
+
+def _wrong_menu(menu: Any, where: str) -> Iterator[str]:
+    if menu is None:
+        return
+    if not isinstance(menu, dict) or menu.get("type") != "overflow":
+        yield f"unsupported element {where}"
+        return
+    options = menu.get("options") or []
+    if unknown := set(menu) - {"type", "action_id", "options"}:
+        yield f"unknown fields {sorted(unknown)} {where}"
+    if not 1 <= len(options) <= _MOST_OPTIONS:
+        yield f"must hold 1 to {_MOST_OPTIONS} options {where}"
+    for option in options:
+        yield from _wrong_text(option.get("text"), _MOST_BUTTON, where, ("plain_text",))
+        if not 1 <= _units(str(option.get("value") or "")) <= _MOST_VALUE:
+            yield f"value must be between 1 and {_MOST_VALUE} characters {where}"
+    yield from _twice("value", [o.get("value") for o in options], where)
 
 
 def _twice(name: str, values: Iterable[Any], where: str) -> Iterator[str]:

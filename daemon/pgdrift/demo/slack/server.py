@@ -135,19 +135,32 @@ class SlackDouble(Workspace):
             if element["action_id"] == action
         )
         block, element = next(found)
-        pressed = {**element, "block_id": block, "action_ts": self.ts()}
+        return await self._act(message, {**element, "block_id": block}, user, name)
+
+    async def choose(
+        self, user: str, ts: str, value: str, *, menu: int = 0, name: str = "maria"
+    ) -> Json:
+        """Choose from a menu of a message, the first one or that of this number, from 0."""
+        message = next(m for m in self.messages if m["ts"] == ts)
+        block = [b for b in message["blocks"] if "accessory" in b][menu]
+        shown = {k: v for k, v in block["accessory"].items() if k != "options"}
+        option = next(o for o in block["accessory"]["options"] if o["value"] == value)
+        chosen = {**shown, "block_id": block["block_id"], "selected_option": option}
+        return await self._act(message, chosen, user, name)
+
+    async def _act(self, message: Json, action: Json, user: str, name: str) -> Json:
         return await self.sockets.send(
             "interactive",
             {
                 **self._person("block_actions", user, name),
                 "container": {
                     "type": "message",
-                    "message_ts": ts,
+                    "message_ts": message["ts"],
                     "channel_id": message["channel"],
                 },
                 "channel": {"id": message["channel"], "name": message["channel_name"]},
                 "message": {k: message[k] for k in ("type", "ts", "text", "blocks")},
-                "actions": [pressed],
+                "actions": [{**action, "action_ts": self.ts()}],
             },
         )
 
