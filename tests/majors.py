@@ -14,7 +14,7 @@ COMPARED = MAJORS if os.environ.get("PGDRIFT_MAJORS") == "all" else (13, 16, 18)
 # No server's version makes a difference to these, or they bring all of them: `make test` runs them,
 # `make test-matrix` does not again. What is not named here runs on every major.
 ONCE = """
-    chart core observe sinks store web
+    chart core observe operate sinks store web
     test_bench.py test_checklist.py test_demo.py test_docs.py test_house.py test_ignore_file.py
     test_metrics.py test_run.py test_settings.py test_versions.py test_watch.py
     daemon/test_alertmanager.py daemon/test_bad_config.py daemon/test_bad_input.py

@@ -26,13 +26,14 @@ from pgdrift.core.alerts.marks import Mark, Order, holding
 from pgdrift.core.alerts.news import news
 from pgdrift.core.book import Book, Step
 from pgdrift.core.ignore import RuleStanding
-from pgdrift.core.kinds import classes, of_database
-from pgdrift.core.look import Upstream, Watched, remembered
+from pgdrift.core.kinds import classes
+from pgdrift.core.look import Upstream, remembered
 from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
-from pgdrift.errors import ConfigError, SinkError, SourceError, StoreError
-from pgdrift.log import redact
+from pgdrift.errors import SinkError, StoreError
 from pgdrift.metrics import Metrics, Named
-from pgdrift.settings import Settings, load
+from pgdrift.parts import scratch_of, source, upstream_of, upstream_of_file, watched
+from pgdrift.reload import Configuration
+from pgdrift.settings import Settings
 from pgdrift.sinks import deliver, missing, pace
 from pgdrift.sinks.alive import Alive
 from pgdrift.sinks.deputies import Deputies, StandIns
@@ -66,100 +67,26 @@ _LINES = 500
 
 
 async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> None:
-    """Watch all environments until `stop` is set or SIGTERM or SIGINT comes; SIGHUP reloads.
+    """Watch all environments until `stop` is set or SIGTERM or SIGINT comes.
 
-    Raises ConfigError or StoreError when it cannot start.
+    SIGHUP reloads, and so does a change of the configuration's files. Raises ConfigError or
+    StoreError when it cannot start.
     """
-    settings = load(config)
-    log.configure(settings.log.level, settings.log.format)
-    async with open_store(settings.store.url, exclusive=True) as store:
-        daemon = Daemon(config, settings, store, stop or asyncio.Event())
+    configuration = Configuration(config)
+    async with open_store(configuration.settings.store.url, exclusive=True) as store:
+        daemon = Daemon(configuration, store, stop or asyncio.Event())
         with _signals({signal.SIGTERM: daemon.stop, signal.SIGINT: daemon.stop}, daemon.reload):
             await daemon.run()
-
-
-def watched(settings: Settings, name: str) -> Watched:
-    """Return an environment as its looks need it."""
-    environment = settings.environments[name]
-    return Watched(
-        name=name,
-        follows=environment.follows,
-        policy=rules.policy(settings, name, classes()),
-        options=rules.options(settings.compare),
-        names=rules.names(settings, name),
-        names_upstream=rules.names(settings, environment.follows),
-        own_kinds=own_kinds(cluster=environment.cluster),
-        sync_rules=rules.sync_rules(settings, name),
-        explained_by=settings.explained_by(name),
-        migration_wait=settings.migration_wait(name),
-        reads_ledger=environment.ledger != "none",
-        routes=rules.routes(settings),
-        owners=rules.owners(settings),
-        patience=rules.patience(settings, name),
-        reopen=settings.alerts.reopen,
-    )
-
-
-def own_kinds(*, cluster: bool) -> frozenset[str]:
-    """Return the kinds that are compared with the own past alone, unless all is asked for."""
-    return frozenset() if cluster else of_database()
-
-
-def scratch_of(settings: Settings) -> Scratch:
-    """Return the scratch server as it is configured; nothing is started yet."""
-    of = settings.scratch
-    return Scratch(of.read_dsn if of.named else None, embedded=of.embedded == "auto")
-
-
-def source(
-    settings: Settings, name: str, scratch: Scratch, *, cluster: bool = False
-) -> Source | FileSource:
-    """Return where an environment is read: a server, or a file that stands for one.
-
-    `cluster` asks for what belongs to the whole cluster even where the settings do not.
-    """
-    environment = settings.environments[name]
-    if environment.snapshot is not None:
-        return FileSource(str(environment.snapshot), scratch)
-    seconds = settings.timeout(name).total_seconds()
-    return Source(
-        environment.read_dsn,
-        ledger=environment.ledger,
-        statements=environment.statements,
-        histories=environment.histories,
-        statement_timeout=seconds,
-        cluster=cluster or environment.cluster,
-    )
-
-
-def upstream_of(name: str, book: Book, events: tuple[Event, ...] = ()) -> Upstream:
-    """Return an environment as those that follow it see it, with the latest of its timeline."""
-    reason = ""
-    if book.failures:
-        reason = f"{name} cannot be looked at: {book.reason}"
-    elif book.snapshot is None:
-        reason = f"{name} was not looked at yet"
-    seen = (book.snapshot, book.histories, reason, book.seen_at)
-    return Upstream(name, *seen, watched=True, events=events)
-
-
-async def upstream_of_file(file: FileSource) -> Upstream:
-    """Return a file or folder as those that follow it see it, or why it cannot be used."""
-    try:
-        reading = await file.read()
-    except SourceError as error:
-        return Upstream(file.path, None, reason=redact(str(error.args[0])))
-    return Upstream(file.path, reading.snapshot, reading.histories)
 
 
 @dataclass(slots=True)
 class Daemon:
     """One running daemon: what it was told, what it knows, and what it was asked to do."""
 
-    config: Path | None
-    settings: Settings
+    configuration: Configuration
     store: Store
     stop: asyncio.Event
+    settings: Settings = field(init=False)
     reload: asyncio.Event = field(default_factory=asyncio.Event)
     delivered: asyncio.Event = field(default_factory=asyncio.Event)
     trays: tuple[Tray, ...] = ()
@@ -181,6 +108,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         """Make what asks this daemon: the metrics at each scrape."""
+        self.settings = self.configuration.settings
         self.metrics = Metrics(
             lambda: self.standings,
             self._open_incidents,
@@ -248,7 +176,7 @@ class Daemon:
                 telling = self.post.run(self.settings.alerts.channels, ending)
                 ends = [*looks, group.create_task(telling, name="post")]
                 helpers = [group.create_task(c) for c in self._helpers()]
-                settings = await self._next_settings()
+                await self._next_round()
                 ending.set()
                 await asyncio.wait(ends, timeout=STOP_SECONDS)
                 for task in (*ends, *helpers):
@@ -256,7 +184,8 @@ class Daemon:
         finally:
             # Side by side: each silent server takes its two seconds.
             await asyncio.gather(*(found.close() for found in (*sources.values(), scratch)))
-        self.settings = settings
+        # Not before what ran with the old ones has ended.
+        self.settings = self.configuration.settings
 
     def _watch(self, name: str, found: Source | FileSource, settlement: Settlement) -> Watch:
         timing = Timing(
@@ -283,6 +212,7 @@ class Daemon:
         """Give the side tasks; they can be cancelled at any point."""
         yield self._prune()
         yield self._heed()
+        yield self.configuration.watch(self.reload.set, self._rotated)
         yield self._count_letters()
         yield self._mind_channels()
         yield self._feel_the_pulse()
@@ -376,31 +306,23 @@ class Daemon:
         for origin, count in counts.items():
             self.metrics.changed(environment, origin, count)
 
-    async def _next_settings(self) -> Settings:
-        """Return the settings of the next round: after a reload the new ones, if they are good."""
+    async def _next_round(self) -> None:
+        """Return when all begins anew: asked to stop, or with other settings that are good."""
         while True:
             await first_of(self.stop, self.reload)
             if self.stop.is_set():
-                return self.settings
+                return
             self.reload.clear()
-            try:
-                settings = self._reloaded()
-            except ConfigError as error:
-                self.metrics.reloaded(ok=False)
-                logger.error("app.reload_refused", error=str(error))  # noqa: TRY400  their fault
-                continue
-            self.metrics.reloaded(ok=True)
-            logger.info("app.reloaded", environments=list(settings.environments))
-            return settings
+            taken = self.configuration.reload()
+            self.metrics.reloaded(ok=taken)
+            if taken:
+                return
 
-    def _reloaded(self) -> Settings:
-        settings = load(self.config)
-        for section in ("store", "web"):
-            if getattr(settings, section) != getattr(self.settings, section):
-                msg = f"{section}: this section cannot change while the daemon runs"
-                raise ConfigError(msg, reason="invalid", hint="restart the daemon to change it")
-        log.configure(settings.log.level, settings.log.format)
-        return settings
+    def _rotated(self, name: str) -> None:
+        """Look at an environment with its new connection URL, not only when its turn comes."""
+        for watch in self.watches:
+            if watch.watched.name == name:
+                watch.wake.set()
 
     def _counter(self) -> Counter:
         s, names = self.store, frozenset(self.settings.alerts.channels)
@@ -513,6 +435,7 @@ class Daemon:
             rules=self._ignore_rules,
             trays=self._trays,
             marks=lambda: holding(self.marks, _now()),
+            configured=lambda: self.configuration.said,
         )
 
     def _trays(self) -> tuple[Tray, ...]:

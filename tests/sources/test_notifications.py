@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from pgdrift.sources.connection import connection
 from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.notifications import NOTES, SETTINGS, Ear, Listener, Pace
-from tests.conftest import Execute, MakeRole
+from tests.conftest import Execute, MakeDatabase, MakeRole
 from tests.daemon.house import through, until
 from tests.daemon.proxy import Proxy
 from tests.daemon.restartable import Restartable
@@ -236,6 +236,19 @@ async def test_a_password_that_was_rotated_is_read_anew(
     await listening.turned(Ear.LOST)
     dsns.append(dsns[0].replace(f":{urlsplit(dsns[0]).password}@", ":rotated@"))
     assert await listening.next() == ""
+
+
+async def test_a_connection_url_that_leads_elsewhere_is_followed(
+    listen: Listen, make_database: MakeDatabase, execute: Execute
+) -> None:
+    old, new = await make_database(), await make_database()
+    dsns = [old]
+    listening = await listen(lambda: dsns[0], pace=Pace(ping=0.01, again=0.01, most_again=0.05))
+    dsns[0] = new
+    assert await listening.next() == ""
+    for dsn, payload in ((old, "of the old one"), (new, "of the new one")):
+        await execute(dsn, f"select pg_notify('{CHANNEL}', '{payload}')")
+    assert await listening.next() == "of the new one"
 
 
 async def test_cancelling_ends_it_and_its_session(

@@ -28,7 +28,7 @@ config = typer.Typer(help="The configuration.", no_args_is_help=True, rich_marku
 @config.command("check")
 def check_config(config: Config = None) -> int:
     """Say whether the configuration can be used. Exits 3 with every fault and its line."""
-    from pgdrift.app import scratch_of
+    from pgdrift.parts import scratch_of
     from pgdrift.sources.files import is_snapshot
 
     settings = sides.settings(config)

@@ -76,7 +76,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _status(settings: Settings) -> list[Standing]:
-    from pgdrift.app import watched
+    from pgdrift.parts import watched
 
     async with when.kept_store(settings) as store:
         return [

@@ -12,13 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pgdrift import rules
-from pgdrift.app import scratch_of, source, upstream_of_file, watched
 from pgdrift.core.book import Book
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.look import Upstream, Watched, questions, seen, unseen
 from pgdrift.core.model import SYNC, Reading, Standing
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
+from pgdrift.parts import scratch_of, source, upstream_of_file, watched
 from pgdrift.retry import retry_source
 from pgdrift.settings import Settings
 from pgdrift.sources.files import FileSource

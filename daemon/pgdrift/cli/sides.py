@@ -60,7 +60,7 @@ def settings(config: Path | None) -> Settings:
 
 def own_kinds(*, cluster: bool) -> frozenset[str]:
     """Return the kinds that two databases are not compared by, unless all is asked for."""
-    from pgdrift.app import own_kinds
+    from pgdrift.parts import own_kinds
 
     return own_kinds(cluster=cluster)
 
@@ -167,8 +167,8 @@ class Sides:
         return await load(files, self._server())
 
     async def _read_environment(self, side: str) -> Reading:
-        from pgdrift.app import source
         from pgdrift.core.book import Book
+        from pgdrift.parts import source
         from pgdrift.retry import retry_source
 
         known = self._environments()
@@ -194,7 +194,7 @@ class Sides:
 
     def _server(self) -> Scratch:
         if self._scratch is None:
-            from pgdrift.app import scratch_of
+            from pgdrift.parts import scratch_of
 
             self._scratch = scratch_of(settings(self.config))
         return self._scratch

@@ -211,8 +211,8 @@ async def _declare(settings: Settings, point: SyncPoint) -> str:
 
 async def _look(settings: Settings, book: Book) -> tuple[Reading, Against | None]:
     """Return what was read, and how that stands against what was declared before, if anything."""
-    from pgdrift.app import scratch_of, source, watched
     from pgdrift.cli.glance import conclude
+    from pgdrift.parts import scratch_of, source, watched
     from pgdrift.retry import retry_source
     from pgdrift.sources.settle import Settlement
 

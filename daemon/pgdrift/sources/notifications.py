@@ -78,7 +78,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Listener:
-    """Listens to one environment. `dsn` is asked at each connection, so that secrets can rotate.
+    """Listens to one environment. `dsn` is asked now and then, so that secrets can rotate.
 
     `hear` is called with each payload, and with an empty one whenever it listens anew, because
     what was sent before is lost. It listens only while looks succeed: should it have taken the
@@ -140,16 +140,17 @@ class Listener:
     async def _listen_once(self) -> tuple[Ear, str]:
         """Listen until that ends; return how it ended, and for what reason."""
         try:
-            async with connection(self.dsn(), more=SETTINGS, closing=0.5) as session:
+            dsn = self.dsn()
+            async with connection(dsn, more=SETTINGS, closing=0.5) as session:
                 with translated(session.where):
-                    return await self._listen(session), "ended"
+                    return await self._listen(session, dsn), "ended"
         except PgdriftError as error:
             return Ear.LOST, error.reason
 
-    async def _listen(self, session: Connection) -> Ear:
+    async def _listen(self, session: Connection, dsn: str) -> Ear:
         if await session.fetchval(_IN_RECOVERY):
             return Ear.STANDBY
-        if await lends_sessions(session, self.dsn()):
+        if await lends_sessions(session, dsn):
             return Ear.POOLER
         self._count = 0
         self._stirred.clear()
@@ -164,6 +165,8 @@ class Listener:
                 return Ear.FLOODED
             if not await self._still_there(session):
                 return Ear.POOLER
+            if self.dsn() != dsn:
+                return Ear.LOST  # rotated: what is heard here may be of another database
         return Ear.LOST
 
     async def _still_there(self, session: Connection) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal
 from pgdrift.core.book import Book
 from pgdrift.core.model import Ledger, ObjectId, Reading, Snapshot
 from pgdrift.core.why.flight import judged_until
+from pgdrift.errors import ConfigError
 from pgdrift.log import get_logger
 from pgdrift.retry import retry_source
 from pgdrift.sources import gate
@@ -36,7 +37,7 @@ Histories = Collection[str] | Literal["auto"]
 
 @dataclass(slots=True)
 class Source:
-    """One environment's server. `dsn` is asked at each connection, so that secrets can rotate.
+    """One environment's server. `dsn` is asked at each look, so that secrets can rotate.
 
     `cluster`: read what belongs to the whole cluster as well, as roles and tablespaces.
     """
@@ -48,6 +49,7 @@ class Source:
     statement_timeout: float = 60.0
     cluster: bool = False
     _session: Connection | None = None
+    _led_by: str = field(default="", repr=False)
     _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _last: Reading | None = field(default=None, repr=False)
     _quick: str = ""
@@ -58,9 +60,7 @@ class Source:
 
         Raises SourceError when the server cannot be asked, ConfigError for a DSN that is none.
         """
-        if self._session is None or self._session.is_closed():
-            self._session = await connect(self.dsn(), statement_timeout=self.statement_timeout)
-        session = self._session
+        session = await self._connected()
         try:
             return await self._read(session, book)
         except BaseException:
@@ -68,6 +68,24 @@ class Source:
             self._session = None
             self._leave(session)
             raise
+
+    async def _connected(self) -> Connection:
+        """Return the session, a new one where it is closed or the connection URL another."""
+        session, self._session = self._session, None
+        if session is not None and (session.is_closed() or self._rotated()):
+            self._leave(session)
+            session = None
+        if session is None:
+            self._led_by = self.dsn()
+            session = await connect(self._led_by, statement_timeout=self.statement_timeout)
+        self._session = session
+        return session
+
+    def _rotated(self) -> bool:
+        try:
+            return self.dsn() != self._led_by
+        except ConfigError:
+            return False  # told as soon as a connection needs it
 
     async def close(self) -> None:
         """Close the connection, if there is one, and wait for those that were left."""

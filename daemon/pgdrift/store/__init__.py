@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from pgdrift.store import engine, lock
@@ -26,6 +27,9 @@ async def open_store(
     `exclusive` is for the daemon, of which a store has one at a time; others may read and declare.
     Raises StoreError, `locked` when there is one already.
     """
-    with lock.hold(str(engine.parse(url).database)) if exclusive else nullcontext():
-        async with await Store.open(url, patience=patience) as store:
+    held = partial(lock.hold, str(engine.parse(url).database))
+    with held() if exclusive else nullcontext():
+        # A command of a new release must not change the tables beneath a daemon of the old one.
+        alone = nullcontext if exclusive else held
+        async with await Store.open(url, patience=patience, alone=alone) as store:
             yield store

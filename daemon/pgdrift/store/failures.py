@@ -66,9 +66,10 @@ def translated(path: str) -> Iterator[None]:
     """Raise what the database raises as StoreError; what has no translation is a bug of ours."""
     try:
         yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", None)
+    except (DBAPIError, sqlite3.Error) as error:
+        orig = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(orig, "sqlite_errorcode", None)
         reason = None if code is None else _REASONS.get(code & 0xFF)
         if reason is None:
             raise
-        raise store_error(reason, path, str(error.orig)) from error
+        raise store_error(reason, path, str(orig)) from error

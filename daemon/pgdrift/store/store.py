@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -96,19 +96,25 @@ class Store:
         self._kept: dict[str, dict[int, Snapshot]] = {}
 
     @classmethod
-    async def open(cls, url: str, *, patience: float = 10.0) -> Store:
+    async def open(
+        cls,
+        url: str,
+        *,
+        patience: float = 10.0,
+        alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> Store:
         """Open the store at a URL such as `sqlite:////var/lib/pgdrift/pgdrift.db`.
 
-        A new file is made; an older schema is brought to this program's. `patience` is how many
-        seconds a write waits for another process. Raises StoreError, and ConfigError for a URL
-        that cannot be meant.
+        A new file is made; an older schema is brought to this program's, within `alone`.
+        `patience` is how many seconds a write waits for another process. Raises StoreError, and
+        ConfigError for a URL that cannot be meant.
         """
         parsed = engine.parse(url)
         path = str(parsed.database)
         store = cls(engine.create(parsed, patience=patience), path)
         try:
             async with store._writing() as c:
-                await c.run_sync(migrate.upgrade)
+                await c.run_sync(migrate.upgrade, alone)
                 store._key = await books.key(c)
         except BaseException:
             await store.close()

@@ -51,6 +51,14 @@ metadata = MetaData(
     }
 )
 
+# Which releases have worked on this store, each since when.
+opened_by = Table(
+    "opened_by",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
 # One row: what this store's readers seal secrets with.
 seal = Table(
     "seal",

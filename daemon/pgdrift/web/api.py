@@ -12,7 +12,7 @@ from pgdrift.core.shown.marked import mark_json
 from pgdrift.core.shown.report import findings_json, rule_json, standing_json, tray_json
 from pgdrift.log import masked
 from pgdrift.web import view
-from pgdrift.web.site import SITE, Site
+from pgdrift.web.site import SITE, Configured, Site
 
 _FILTERS = ("environment", "against", "direction", "severity", "class", "kind")
 
@@ -28,6 +28,7 @@ async def status(request: web.Request) -> web.Response:
             "version": site.version,
             "at": site.now().isoformat(),
             "ready": site.ready(),
+            "configuration": masked(_configuration(site.configured())),
             "environments": [
                 masked(standing_json(s, incidents)) for s in site.standings().values()
             ],
@@ -57,6 +58,14 @@ async def findings(request: web.Request) -> web.Response:
 def error(status: int, message: str) -> web.Response:
     """Return an error as JSON."""
     return _json({"error": message}, status)
+
+
+def _configuration(configured: Configured | None) -> dict[str, object] | None:
+    if configured is None:
+        return None
+    at = configured.refused_at
+    refused = {"at": at.isoformat(), "error": configured.refused} if at else None
+    return {"read_at": configured.read_at.isoformat(), "refused": refused}
 
 
 def _refused(site: Site, query: MultiMapping[str], standings: Iterable[Standing]) -> str:

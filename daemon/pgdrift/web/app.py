@@ -14,7 +14,7 @@ from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 from pgdrift.log import get_logger
 from pgdrift.web import api, pages
-from pgdrift.web.site import SITE, Site, utc_now
+from pgdrift.web.site import SITE, Configured, Site, utc_now
 
 log = get_logger("web")
 
@@ -48,6 +48,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     rules: Callable[[], Iterable[RuleStanding]] = tuple,
     trays: Callable[[], Iterable[Tray]] = tuple,
     marks: Callable[[], Sequence[Mark]] = tuple,
+    configured: Callable[[], Configured | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
 ) -> web.Application:
     """Return the application that serves page, API, metrics and health.
@@ -56,7 +57,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     gives an environment's events, the latest first, and may raise StoreError.
     `kinds` are the names of all kinds of objects, so that a filter by another one is refused;
     `rules` gives how the ignore rules stand, `trays` how the channels do, `marks`
-    what people said that holds now.
+    what people said that holds now, `configured` what became of the configuration.
     """
     app = web.Application(middlewares=[_errors])
     app[SITE] = Site(
@@ -71,6 +72,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
         rules,
         trays,
         marks,
+        configured,
         now,
     )
     app.on_response_prepare.append(_add_headers)

@@ -42,6 +42,7 @@ async def status(request: web.Request) -> web.Response:
         "standings": view.by_concern(standings),
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
+        "configured": site.configured(),
         "channel_notes": [tray_notes(t) for t in site.trays() if tray_notes(t)],
         "rule_notes": [note for note in map(rule_note, site.rules()) if note],
     }

@@ -19,6 +19,15 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Configured:
+    """When the configuration in force was read, and why a newer one was refused, if one was."""
+
+    read_at: datetime
+    refused: str = ""
+    refused_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """The questions of the pages; `timeline` gives an environment's events, the latest first."""
 
@@ -33,6 +42,7 @@ class Site:
     rules: Callable[[], Iterable[RuleStanding]] = tuple
     trays: Callable[[], Iterable[Tray]] = tuple
     marks: Callable[[], Sequence[Mark]] = tuple
+    configured: Callable[[], Configured | None] = lambda: None
     now: Callable[[], datetime] = utc_now
 
 
