@@ -41,7 +41,7 @@ from pgdrift.sources.histories import TOOLS, Tool
 DOCS = Path(__file__).parent
 
 COMMANDS = (
-    "serve check diff snapshot show status log blame ignore drill demo"
+    "serve check diff snapshot plan prove show status log blame ignore drill demo"
     " incidents ack silence accept unsilence"
     " sync,declare sync,list sync,show sync,undo"
     " ledger,install ledger,verify ledger,upgrade ledger,uninstall"
@@ -55,8 +55,9 @@ Written by `make docs` from the commands themselves.
 
 Exit codes are a contract: **0** in sync, equal, done; **1** drift, a difference; **2** something
 is unknown: it, or a part of it, could not be looked at, or what was to be done to a database was
-not done; **3** wrong usage or configuration. When several hold, the highest is given. An error
-that is somebody's fault is one message with a hint on standard error, never a traceback.
+not done; **3** wrong usage or configuration. When several hold, the highest is given. `plan` has
+codes of its own: **1** planned, **4** planned but for what is left by hand. An error that is
+somebody's fault is one message with a hint on standard error, never a traceback.
 
 What a role may not read is no equality: `diff` then tells what it found and what it could not read,
 and exits 2; `snapshot` writes the file, which names what is missing, and exits 2; `sync` refuses,

@@ -257,7 +257,10 @@ def test_the_core_awaits_nothing_and_asks_no_clock(path: Path) -> None:
 
 # Where a session is opened, and where one is told that it may write: the scratch server is ours,
 # and so are the servers of the demo. That the daemon never sees `reconcile` an import contract says.
-OPENS = {"sources/connection.py", "sources/sqlfile.py", "demo/databases.py"}
+OPENS = {
+    *("sources/connection.py", "sources/sqlfile.py", "sources/ground.py"),
+    "demo/databases.py",
+}
 WRITES = {"reconcile/writing.py", "sources/scratch.py"}
 _MAY_WRITE = re.compile(r"READ\s+WRITE|transaction_read_only\W+(off|false|0)", re.IGNORECASE)
 

@@ -21,6 +21,7 @@ from pgdrift.cli.ignore import ignore
 from pgdrift.cli.ledger import ledger
 from pgdrift.cli.marks import accept, ack, incidents, silence, unsilence
 from pgdrift.cli.past import blame, log
+from pgdrift.cli.plan import plan, prove
 from pgdrift.cli.show import show
 from pgdrift.cli.sync import sync
 from pgdrift.errors import ConfigError, PgdriftError
@@ -34,7 +35,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (serve, check, diff, snapshot, show, status, log, blame, ignore, drill, demo):
+for _command in (
+    serve,
+    check,
+    diff,
+    snapshot,
+    plan,
+    prove,
+    show,
+    status,
+    log,
+    blame,
+    ignore,
+    drill,
+    demo,
+):
     app.command()(_command)
 for _answer in (incidents, ack, silence, accept, unsilence):
     app.command()(_answer)

@@ -6,6 +6,9 @@ IN_SYNC = 0
 DRIFTED = 1
 UNKNOWN = 2
 USAGE = 3
+# Of `plan`: all of it is planned; part of it is left by hand.
+PLANNED = 1
+BY_HAND = 4
 
 _CODES = {Outcome.IN_SYNC: IN_SYNC, Outcome.DRIFTED: DRIFTED, Outcome.UNKNOWN: UNKNOWN}
 

@@ -134,7 +134,7 @@ class Sides:
         from pgdrift.sources.settle import Settlement
 
         try:
-            server = self._server()
+            server = self.scratch()
         except ConfigError:
             # Connection URLs need no configuration, and so none that is good.
             return UNANSWERED
@@ -164,7 +164,7 @@ class Sides:
         files = read_files(Path(side))
         if len(files.files) == 1 and files.files[0].text.lstrip().startswith("{"):
             return parsed(side, files.files[0].text)
-        return await load(files, self._server())
+        return await load(files, self.scratch())
 
     async def _read_environment(self, side: str) -> Reading:
         from pgdrift.core.book import Book
@@ -177,7 +177,7 @@ class Sides:
             names = f"environments: {', '.join(known)}" if known else "there is no configuration"
             hint = f"write postgresql://user@host/database; {names}"
             raise ConfigError(msg, reason="usage", hint=hint)
-        reads = source(settings(self.config), side, self._server(), cluster=self.cluster)
+        reads = source(settings(self.config), side, self.scratch(), cluster=self.cluster)
         try:
             return await retry_source(lambda: reads.read(Book(side, key=self.key)))
         finally:
@@ -192,7 +192,8 @@ class Sides:
     def _environments(self) -> Mapping[str, EnvironmentSettings]:
         return settings(self.config).environments
 
-    def _server(self) -> Scratch:
+    def scratch(self) -> Scratch:
+        """Return the scratch server of this command; nothing is started yet."""
         if self._scratch is None:
             from pgdrift.parts import scratch_of
 

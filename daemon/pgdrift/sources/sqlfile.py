@@ -71,7 +71,7 @@ async def load(files: SqlFiles, scratch: Scratch, *, key: bytes = b"") -> Readin
     screen = Screen(scratch.own)
     parts = [(file, list(screen.parts(file))) for file in files.files]
     try:
-        async with asyncio.timeout(LOAD_SECONDS), _roles_apart(scratch), scratch.database() as dsn:
+        async with asyncio.timeout(LOAD_SECONDS), roles_apart(scratch), scratch.database() as dsn:
             role, by_default = await _run(dsn, parts, scratch)
             reading = await read_once(dsn, ledger="none", key=key)
     except TimeoutError as error:
@@ -175,7 +175,7 @@ async def _make_role(scratch: Scratch, name: str) -> None:
 
 
 @asynccontextmanager
-async def _roles_apart(scratch: Scratch) -> AsyncIterator[None]:
+async def roles_apart(scratch: Scratch) -> AsyncIterator[None]:
     """On a server of our own, let each load meet no roles but its own, and leave none."""
     if not scratch.own:
         yield

@@ -1,0 +1,1 @@
+"""From what differs to what to do: two snapshots in, ordered statements out. Nothing is run."""

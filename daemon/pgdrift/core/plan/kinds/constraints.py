@@ -1,0 +1,252 @@
+"""Constraints of tables and domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgdrift.core.model import Object
+from pgdrift.core.names import dotted, quote_ident
+from pgdrift.core.plan.kinds.common import comment_on, options, targets
+from pgdrift.core.plan.kinds.tables import identity
+from pgdrift.core.plan.sql import has, last, text, upto, when
+from pgdrift.core.plan.step import REBUILD, ByHand, Lock, Step, World, Writer
+
+_HARD = Lock.ACCESS_EXCLUSIVE
+_BY_INDEX = frozenset({"primary key", "unique", "exclusion"})
+
+
+def _of_domain(found: Object) -> bool:
+    return found.parent is not None and found.parent.kind == "domain"
+
+
+def _name(found: Object) -> str:
+    return f"{last(found)} ON {'DOMAIN ' if _of_domain(found) else ''}{upto(found)}"
+
+
+def _alter(found: Object) -> str:
+    return f"ALTER {'DOMAIN' if _of_domain(found) else 'TABLE'} {upto(found)}"
+
+
+def _on(found: Object) -> tuple[str, ...]:
+    if _of_domain(found):
+        return ()
+    said = text(found, "definition")
+    if text(found, "type") == "foreign key" and " REFERENCES " in said:
+        other = said.split(" REFERENCES ", 1)[1].split("(", 1)[0]
+        return (upto(found), other)
+    return (upto(found),)
+
+
+def index_of(found: Object) -> str:
+    """Return the name of the index behind a constraint."""
+    return dotted((found.id.path[0], found.id.path[-1]))
+
+
+def _add(found: Object, world: World) -> Iterator[Step]:
+    kind, said = text(found, "type"), text(found, "definition")
+    if world.comes_along(found):
+        yield from _details(found, world)
+        return
+    lock = Lock.SHARE_ROW_EXCLUSIVE if kind == "foreign key" else _HARD
+    if kind == "not null":
+        yield from _let_go_of_the_nameless(found, world)
+    checked = "NOT VALID" not in said and "NOT ENFORCED" not in said
+    only = found.attributes.get("valid") is False and _partitioned(found, world)
+    alter = f"ALTER TABLE ONLY {upto(found)}" if only else _alter(found)
+    head = f"{alter} ADD CONSTRAINT {last(found)} {said}"
+    online = world.online and checked and kind in {"check", "foreign key"} and not _of_domain(found)
+    fails = "rows violate it" if checked else ""
+    if online and not _partitioned(found, world):
+        yield Step(f"{head} NOT VALID", "", lock, _on(found), commits=True)
+        yield _validated(found)
+    else:
+        yield Step(head, "", lock, _on(found), scans=checked, fails=fails)
+    yield from _details(found, world)
+
+
+def _validated(found: Object) -> Step:
+    return Step(
+        f"{_alter(found)} VALIDATE CONSTRAINT {last(found)}",
+        "validate",
+        Lock.SHARE_UPDATE_EXCLUSIVE,
+        _on(found),
+        scans=True,
+        fails="rows violate it",
+        commits=True,
+    )
+
+
+def _partitioned(found: Object, world: World) -> bool:
+    table = world.there.get(found.parent) if found.parent else None
+    return table is not None and has(table, "partition_key")
+
+
+def _let_go_of_the_nameless(found: Object, world: World) -> Iterator[Step]:
+    """Take the NOT NULL that a column has under a name that the server made."""
+    said = text(found, "definition").split(" NO INHERIT")[0].removesuffix(" NOT VALID")
+    for i in world.children_here.get(found.parent, ()) if found.parent else ():
+        if i.kind == "constraint" and text(world.here[i], "definition").startswith(said):
+            return  # that one goes first, and takes it along
+    column = text(found, "definition").removeprefix("NOT NULL ").split(" NO INHERIT")[0]
+    column = column.removesuffix(" NOT VALID")
+    for i in world.children_here.get(found.parent, ()) if found.parent else ():
+        is_it = i.kind == "column" and quote_ident(i.path[-1]) == column
+        if is_it and i not in world.gone and has(world.here[i], "not_null"):
+            yield Step(
+                f"ALTER TABLE {upto(found)} ALTER COLUMN {column} DROP NOT NULL",
+                "change not null",
+                _HARD,
+                _on(found),
+            )
+
+
+def _details(found: Object, world: World) -> Iterator[Step]:
+    index = index_of(found)
+    if text(found, "type") in _BY_INDEX:
+        yield from (
+            Step(s, "change options")
+            for s in options(f"ALTER INDEX {index}", (), found.attributes.get("options"))
+        )
+        if space := text(found, "tablespace"):
+            yield Step(f"ALTER INDEX {index} SET TABLESPACE {quote_ident(space)}")
+        yield from targets(f"ALTER INDEX {index}", (), found.attributes.get("statistics"))
+        if has(found, "clustered"):
+            yield _cluster(found)
+        if has(found, "index_comment"):
+            yield comment_on(f"INDEX {index}", found.attributes["index_comment"])
+
+
+def _cluster(found: Object) -> Step:
+    said = f"CLUSTER ON {last(found)}" if has(found, "clustered") else "SET WITHOUT CLUSTER"
+    lock = Lock.SHARE_UPDATE_EXCLUSIVE
+    return Step(f"ALTER TABLE {upto(found)} {said}", "change clustering", lock, _on(found))
+
+
+def _drop(found: Object, world: World) -> Iterator[Step]:
+    if world.whole_of(found) is not None:
+        yield from _plain_again(found, world)
+        return
+    yield Step(
+        f"{_alter(found)} DROP CONSTRAINT {last(found)}",
+        "",
+        _HARD if _on(found) else Lock.NONE,
+        _on(found),
+    )
+    if text(found, "type") == "not null":
+        yield from _still_not_null(found, world)
+
+
+def _plain_again(found: Object, world: World) -> Iterator[Step]:
+    """Make a partition's constraint as that of the whole again; it comes and goes with it."""
+    if not world.comes_along(found):
+        return
+    if has(found, "comment"):
+        yield comment_on(f"CONSTRAINT {_name(found)}", None)
+    if has(found, "index_comment"):
+        yield comment_on(f"INDEX {index_of(found)}", None)
+    yield from targets(f"ALTER INDEX {index_of(found)}", found.attributes.get("statistics"), ())
+    if has(found, "clustered"):
+        yield _cluster(Object(found.id, {}, found.parent))
+
+
+def _still_not_null(found: Object, world: World) -> Iterator[Step]:
+    """Keep a column NOT NULL that loses the constraint that said so under a name."""
+    for column in world.parts(found.parent, "column") if found.parent else ():
+        said = text(found, "definition").removeprefix("NOT NULL ").split(" NO INHERIT")[0]
+        if last(column) == said and has(column, "not_null") and not _named_again(column, world):
+            yield Step(
+                f"ALTER TABLE {upto(found)} ALTER COLUMN {said} SET NOT NULL",
+                "change not null",
+                _HARD,
+                _on(found),
+                scans=True,
+            )
+
+
+def _named_again(column: Object, world: World) -> bool:
+    said = f"NOT NULL {last(column)}"
+    parts = world.parts(column.parent, "constraint") if column.parent else []
+    return any(text(c, "definition").startswith(said) for c in parts)
+
+
+def _definition(before: Object, after: Object, _: World) -> Iterator[Step]:
+    """Validate: every other change of a definition is a rebuild."""
+    yield _validated(after)
+
+
+def _more_than_validated(before: Object, after: Object, _: World) -> bool:
+    old, new = text(before, "definition"), text(after, "definition")
+    return old not in {new, f"{new} NOT VALID"}
+
+
+def _options(before: Object, after: Object, _: World) -> Iterator[Step]:
+    both = (o.attributes.get("options") for o in (before, after))
+    yield from (Step(s, "change options") for s in options(f"ALTER INDEX {index_of(after)}", *both))
+
+
+def _statistics(before: Object, after: Object, _: World) -> Iterator[Step]:
+    both = (o.attributes.get("statistics") for o in (before, after))
+    yield from targets(f"ALTER INDEX {index_of(after)}", *both)
+
+
+def _clustered(_: Object, after: Object, _world: World) -> Iterator[Step]:
+    yield _cluster(after)
+
+
+def _tablespace(_: Object, after: Object, _world: World) -> Iterator[Step]:
+    space = when(after, "tablespace", quote_ident) or "pg_default"
+    said = f"ALTER INDEX {index_of(after)} SET TABLESPACE {space}"
+    yield Step(said, "move to tablespace", _HARD, _on(after))
+
+
+def _index_comment(_: Object, after: Object, _world: World) -> Iterator[Step]:
+    yield comment_on(f"INDEX {index_of(after)}", after.attributes["index_comment"])
+
+
+_TRIGGERS = ByHand(
+    "its internal triggers were switched by ALTER TABLE … DISABLE TRIGGER ALL, or are to be;"
+    " that switches all triggers of the table"
+)
+
+
+def _unlike_its_whole(found: Object, world: World) -> str:
+    """Say why a partition's constraint cannot be made, or made like its whole's; or nothing."""
+    i = world.whole_of(found)
+    whole = world.there.get(i) if i else None
+    if whole is None:
+        return ""
+    if text(whole, "definition") != text(found, "definition"):
+        return "a partition's constraint is as that of the whole, or was made otherwise by hand"
+    return ""
+
+
+def _lacks(found: Object, world: World) -> dict[str, str]:
+    on = text(found, "enabled") in {"", "enabled"}
+    lacks = {} if on else {"enabled": _TRIGGERS.why}
+    if found.attributes.get("valid") is False and not _partitioned(found, world):
+        lacks["valid"] = "half built as it is there no statement makes an index"
+    return lacks
+
+
+WRITER = Writer(
+    "CONSTRAINT",
+    _name,
+    _add,
+    {
+        "type": REBUILD,
+        "definition": _definition,
+        "enabled": _TRIGGERS,
+        "valid": REBUILD,
+        "options": _options,
+        "statistics": _statistics,
+        "clustered": _clustered,
+        "tablespace": _tablespace,
+        "index_comment": _index_comment,
+    },
+    drop=_drop,
+    unless=_more_than_validated,
+    lacks=_lacks,
+    by_hand=_unlike_its_whole,
+    stays=_unlike_its_whole,
+)
+_ = identity

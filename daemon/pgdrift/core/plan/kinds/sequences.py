@@ -1,0 +1,82 @@
+"""Sequences. Never where they stand; who owns one is said when its table is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgdrift.core.model import Object, Value
+from pgdrift.core.plan.sql import has, text, whole
+from pgdrift.core.plan.step import Step, World, Writer
+
+
+def _numbers(found: Object) -> str:
+    of = found.attributes
+    cycle = "CYCLE" if of["cycle"] else "NO CYCLE"
+    return (
+        f"AS {of['type']} INCREMENT BY {of['increment']} MINVALUE {of['minimum']}"
+        f" MAXVALUE {of['maximum']} START WITH {of['start']} CACHE {of['cache']} {cycle}"
+    )
+
+
+def _sequence(found: Object, _: World) -> Iterator[Step]:
+    unlogged = "UNLOGGED " if text(found, "persistence") == "unlogged" else ""
+    yield Step(f"CREATE {unlogged}SEQUENCE {whole(found)} {_numbers(found)}")
+
+
+def _changed(before: Object, after: Object, _: World) -> Iterator[Step]:
+    outside = not _within(before.attributes["start"], after)
+    yield Step(
+        f"ALTER SEQUENCE {whole(after)} {_numbers(after)}{' RESTART' if outside else ''}",
+        "change numbers",
+        loses="where the sequence stands" if outside else "",
+        fails="" if outside else "it stands outside of its new bounds",
+    )
+
+
+def _within(start: Value, found: Object) -> bool:
+    low, high = found.attributes["minimum"], found.attributes["maximum"]
+    return (
+        isinstance(start, int)
+        and isinstance(low, int)
+        and isinstance(high, int)
+        and (low <= start <= high)
+    )
+
+
+def _persistence(_: Object, after: Object, _world: World) -> Iterator[Step]:
+    word = "UNLOGGED" if text(after, "persistence") == "unlogged" else "LOGGED"
+    yield Step(f"ALTER SEQUENCE {whole(after)} SET {word}", "change persistence")
+
+
+def _released(_: Object, after: Object, _world: World) -> Iterator[Step]:
+    """Let go of the column at once, before that is dropped; the new one comes late."""
+    yield Step(f"ALTER SEQUENCE {whole(after)} OWNED BY NONE", "change owning column")
+
+
+def _owned(found: Object, world: World) -> Iterator[Step]:
+    before = world.here.get(found.id) if found.id not in world.made else None
+    if has(found, "owned_by") and (
+        before is None or text(before, "owned_by") != text(found, "owned_by")
+    ):
+        yield Step(
+            f"ALTER SEQUENCE {whole(found)} OWNED BY {text(found, 'owned_by')}",
+            "change owning column",
+        )
+
+
+WRITER = Writer(
+    "SEQUENCE",
+    whole,
+    _sequence,
+    {
+        **dict.fromkeys(
+            ("type", "start", "increment", "minimum", "maximum", "cache", "cycle"), _changed
+        ),
+        "persistence": _persistence,
+        "owned_by": _released,
+    },
+    drop=lambda found, _: [
+        Step(f"DROP SEQUENCE {whole(found)}", loses="where the sequence stands")
+    ],
+    late=_owned,
+)

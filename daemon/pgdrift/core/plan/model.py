@@ -1,0 +1,147 @@
+"""The nouns of a plan: statements in order, and what is left to be done by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from pgdrift.core.digest import content_digest
+from pgdrift.core.model import ObjectId
+from pgdrift.core.plan.step import Step
+
+
+class Verb(StrEnum):
+    """What becomes of an object. The order is the one in which things are done, if nothing else
+    decides.
+    """
+
+    LET_GO = "let go"
+    ANNOUNCE = "announce"
+    MAKE = "new"
+    CHANGE = "change"
+    FINISH = "finish"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a plan.
+
+    `number` is its place, from 1; `transaction` counts those that it is cut into, from 1.
+    `action` is the category: new table, drop column, and finer ones for changes.
+    """
+
+    number: int
+    object: ObjectId
+    verb: Verb
+    step: Step
+    transaction: int = 1
+
+    def called(self, action: str) -> Statement:
+        """Return the same statement under the action that it was once given."""
+        return (
+            self if self.action == action else replace(self, step=replace(self.step, action=action))
+        )
+
+    @property
+    def action(self) -> str:
+        """What it does, in plain words."""
+        kind = self.object.kind.replace("_", " ")
+        if self.step.action:
+            return (
+                f"{self.step.action} of {kind}"
+                if kind not in self.step.action
+                else self.step.action
+            )
+        return f"{'change' if self.verb in _CHANGES else self.verb.value} {kind}"
+
+
+_CHANGES = frozenset({Verb.LET_GO, Verb.FINISH, Verb.CHANGE})
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that no statement brings about: of which object, which attributes, and why.
+
+    No attributes: the object as a whole.
+    """
+
+    object: ObjectId
+    why: str
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """All statements from one side to the other, what is left by hand, and remarks for people.
+
+    `hanging` is what hangs on each object that is dropped or changed, by pg_depend.
+    """
+
+    statements: tuple[Statement, ...] = ()
+    by_hand: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()
+    hanging: Mapping[ObjectId, tuple[ObjectId, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a plan: what it is called, its fingerprint, and the version of its server."""
+
+    name: str
+    root: str
+    server_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of trying a plan on a scratch database.
+
+    `up` and `down` say why that way does not hold; empty: it does. `unseen` is what the scratch
+    database could not hold, and so nobody knows of. `binding` is what was proved: `Plan.binding`.
+    """
+
+    up: str
+    down: str
+    server_version: int
+    binding: str
+    unseen: tuple[LeftOut, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether both ways do what they say."""
+        return not self.up and not self.down
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a target becomes as its source, and how it becomes again as it was."""
+
+    target: End
+    source: End
+    up: Way
+    down: Way
+    online: bool = False
+    proof: Proof | None = None
+
+    @property
+    def binding(self) -> str:
+        """A digest over both fingerprints and all statements: what a proof is of."""
+        said = [
+            [self.target.root, self.source.root],
+            *(
+                [[s.transaction, s.step.alone, s.step.sql] for s in w.statements]
+                for w in (self.up, self.down)
+            ),
+            *(
+                [[str(left.object), list(left.attributes)] for left in w.by_hand]
+                for w in (self.up, self.down)
+            ),
+        ]
+        return content_digest("plan", (), "", {"said": said})
+
+    @property
+    def proved(self) -> bool:
+        """Whether a proof holds, and is of this very plan."""
+        return self.proof is not None and self.proof.holds and self.proof.binding == self.binding

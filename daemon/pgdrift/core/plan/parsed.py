@@ -1,0 +1,116 @@
+"""What a plan file holds in, a plan out. The text is untrusted until it is parsed.
+
+Raises ValueError, in words for people, for anything that is no plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pgdrift.core.model import ObjectId
+from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Statement, Verb, Way
+from pgdrift.core.plan.step import Lock, Step
+
+T = TypeVar("T")
+
+FORMAT = 1
+
+
+def parse(body: object) -> Plan:
+    """Return the plan that a parsed document holds."""
+    of = _as(dict, body, "a plan")
+    if of.get("pgdrift_plan") != FORMAT:
+        raise ValueError(
+            f"its format is {of.get('pgdrift_plan')!r}, and this pgdrift reads {FORMAT}"
+        )
+    return Plan(
+        _end(of, "target"),
+        _end(of, "source"),
+        _way(of, "up"),
+        _way(of, "down"),
+        online=_get(of, "online", bool),
+        proof=_proof(of.get("proof")),
+    )
+
+
+def _end(of: Mapping[str, object], name: str) -> End:
+    end = _get(of, name, dict)
+    return End(
+        _get(end, "name", str), _get(end, "fingerprint", str), _get(end, "server_version", int)
+    )
+
+
+def _way(of: Mapping[str, object], name: str) -> Way:
+    way = _get(of, name, dict)
+    return Way(
+        tuple(_statement(s) for s in _get(way, "statements", list)),
+        tuple(_left(x) for x in _get(way, "by_hand", list)),
+        tuple(_as(str, r, "a remark") for r in _get(way, "remarks", list)),
+        {
+            _id(h): tuple(_id(d) for d in _get(_as(dict, h, "an object"), "dependants", list))
+            for h in _get(way, "hanging", list)
+        },
+    )
+
+
+def _statement(row: object) -> Statement:
+    of = _as(dict, row, "a statement")
+    step = Step(
+        _get(of, "sql", str),
+        "",
+        Lock(_get(of, "lock", str, "")),
+        tuple(_as(str, n, "a lock") for n in _get(of, "locks", list, [])),
+        rewrites=_get(of, "rewrites", bool, False),
+        scans=_get(of, "scans", bool, False),
+        loses=_get(of, "loses", str, ""),
+        fails=_get(of, "fails_where", str, ""),
+        alone=not _get(of, "in_transaction", bool),
+        commits=_get(of, "commit_before_next", bool, False),
+        note=_get(of, "notes", str, ""),
+    )
+    said = Statement(
+        _get(of, "number", int),
+        _id(of),
+        Verb(_get(of, "verb", str)),
+        step,
+        _get(of, "transaction", int),
+    )
+    return said.called(_get(of, "action", str))
+
+
+def _left(row: object) -> LeftOut:
+    of = _as(dict, row, "what is left by hand")
+    names = (_as(str, n, "an attribute") for n in _get(of, "attributes", list, []))
+    return LeftOut(_id(of), _get(of, "why", str), tuple(names))
+
+
+def _proof(row: object) -> Proof | None:
+    if row is None:
+        return None
+    of = _as(dict, row, "a proof")
+    return Proof(
+        _get(of, "up", str),
+        _get(of, "down", str),
+        _get(of, "server_version", int),
+        _get(of, "binding", str),
+        tuple(_left(x) for x in _get(of, "unseen", list)),
+    )
+
+
+def _id(row: object) -> ObjectId:
+    of = _as(dict, row, "an object")
+    path = tuple(_as(str, n, "a name") for n in _get(of, "object_path", list))
+    return ObjectId(_get(of, "object_type", str), path, _get(of, "object_arguments", str, ""))
+
+
+def _get(of: Mapping[str, object], name: str, kind: type[T], usual: T | None = None) -> T:
+    if name not in of and usual is not None:
+        return usual
+    return _as(kind, of.get(name), name)
+
+
+def _as(kind: type[T], value: object, what: str) -> T:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{what} should be a {kind.__name__}, and is {value!r:.60}")
+    return value

@@ -1,0 +1,277 @@
+"""A plan in; out, how people and programs read it: a script, a review, JSON. Names are hostile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from pgdrift.core.model import ObjectId, Value
+from pgdrift.core.plan.model import LeftOut, Plan, Statement, Way
+from pgdrift.core.plan.step import Lock
+from pgdrift.core.printable import one_line, printable
+from pgdrift.core.shown.render import code
+
+# Without the first, psql would go on after an error, and undo silently.
+_HEAD = (
+    "\\set ON_ERROR_STOP on",
+    "SELECT pg_catalog.set_config('search_path', '', false);",
+    "SET check_function_bodies = off;",
+)
+_SUMMARY = 12
+
+
+def script(plan: Plan, way: Way, title: str) -> str:
+    """Return all statements of a way as SQL that psql runs as it stands."""
+    lines = [f"-- pgdrift plan, the way {title}: {one_line(standing(plan))}"]
+    for word, end in (("target", plan.target), ("source", plan.source)):
+        lines.append(one_line(f"-- {word}: {end.name}, {end.root}"))
+    lines += [f"-- by hand: {one_line(left_line(left))}" for left in way.by_hand]
+    if way.statements:
+        lines += ["", *_HEAD]
+    for _, together in groupby(way.statements, key=lambda s: s.transaction):
+        lines += _transaction(list(together))
+    return "\n".join(lines) + "\n"
+
+
+def _transaction(statements: Sequence[Statement]) -> Iterator[str]:
+    alone = any(s.step.alone for s in statements)
+    yield ""
+    if not alone:
+        yield "BEGIN;"
+    for s in statements:
+        yield f"-- {s.number}: {one_line(headline(s))}"
+        yield f"{s.step.sql};"
+    if not alone:
+        yield "COMMIT;"
+
+
+def standing(plan: Plan) -> str:
+    """Return on one line whether a plan is proved."""
+    if plan.proved and plan.proof:
+        count, major = len(plan.proof.unseen), plan.proof.server_version // 10000
+        unseen = f", but for {count} objects that it could not hold" if count else ""
+        return f"proved up and down on a scratch PostgreSQL {major}{unseen}"
+    if plan.proof is None:
+        return "not proved"
+    why = plan.proof.up or plan.proof.down
+    if plan.proof.holds:
+        why = "its proof is of another plan"
+    return f"not proved: {why}"
+
+
+def headline(statement: Statement) -> str:
+    """Return what a statement does, and to what."""
+    return f"{statement.action} {statement.object.name}"
+
+
+def left_line(left: LeftOut) -> str:
+    """Return what is left by hand, and why."""
+    names = f" ({', '.join(left.attributes)})" if left.attributes else ""
+    return f"{left.object.kind.replace('_', ' ')} {left.object.name}{names}: {left.why}"
+
+
+def costs(statement: Statement) -> Iterator[str]:
+    """Give in words what a statement costs and risks."""
+    step = statement.step
+    if step.loses:
+        yield f"loses {step.loses}"
+    if step.fails:
+        yield f"fails where {step.fails}"
+    if step.lock is not Lock.NONE:
+        yield f"{step.lock} on {', '.join(step.on)}"
+    if step.rewrites:
+        yield "rewrites the table"
+    if step.scans:
+        yield "reads the whole table"
+    if step.alone:
+        yield "cannot run in a transaction"
+    if step.note:
+        yield step.note
+
+
+def text(plan: Plan, way: Way) -> str:
+    """Return a way for a terminal: each statement with its costs, then what is left by hand."""
+    lines: list[str] = []
+    for s in way.statements:
+        lines.append(one_line(f"{s.number}. {headline(s)}"))
+        lines += [f"   {one_line(cost)}" for cost in costs(s)]
+        lines += [f"     {printable(line)}" for line in s.step.sql.splitlines()]
+    lines += [f"by hand: {one_line(left_line(left))}" for left in way.by_hand]
+    lines += [f"remark: {one_line(r)}" for r in way.remarks]
+    return "\n".join([*lines, *([""] if lines else []), _total(plan, way)])
+
+
+def _total(plan: Plan, way: Way) -> str:
+    target, source = one_line(plan.target.name), one_line(plan.source.name)
+    if not way.statements and not way.by_hand:
+        return f"nothing to do: {target} is as {source}"
+    count = f"{len(way.statements)} statement{'' if len(way.statements) == 1 else 's'}"
+    hand = f", {len(way.by_hand)} by hand" if way.by_hand else ""
+    return f"{count}{hand} to make {target} as {source}; {printable(standing(plan))}"
+
+
+def review(plan: Plan) -> str:
+    """Return a plan for whoever has to agree to it, as Markdown."""
+    parts = [
+        f"# Plan: make {code(plan.target.name)} as {code(plan.source.name)}",
+        f"Fingerprints: target {code(plan.target.root)}, source {code(plan.source.root)}.",
+        f"**{_escaped(standing(plan))}**",
+        *_categories(plan.up),
+        *_hazards(plan.up),
+        *_by_hand(plan),
+        *_impact(plan.up),
+        *_all_statements(plan.up, "Up"),
+        *_all_statements(plan.down, "Down"),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _escaped(said: str) -> str:
+    return code(said) if set(said) & set("`*_<>[]|\n") else said
+
+
+def _categories(way: Way) -> Iterator[str]:
+    yield "## Summary"
+    counts = Counter(s.action for s in way.statements)
+    rows = [f"| {one_line(action)} | {count} |" for action, count in counts.most_common()]
+    yield "\n".join(["| action | statements |", "|---|---:|", *rows]) if rows else "Nothing to do."
+
+
+def _hazards(way: Way) -> Iterator[str]:
+    risky = [
+        s for s in way.statements if s.step.loses or s.step.fails or s.step.rewrites or s.step.scans
+    ]
+    if risky:
+        yield "## Hazards"
+        yield "\n".join(
+            f"- {s.number}, {code(headline(s))}: {_escaped('; '.join(costs(s)))}" for s in risky
+        )
+
+
+def _by_hand(plan: Plan) -> Iterator[str]:
+    for title, way in (("Left by hand", plan.up), ("Left by hand on the way back", plan.down)):
+        if way.by_hand:
+            yield f"## {title}"
+            yield "\n".join(f"- {code(left_line(left))}" for left in way.by_hand)
+    if plan.proof and plan.proof.unseen:
+        yield "## Not part of the proof"
+        yield "\n".join(f"- {code(left_line(left))}" for left in plan.proof.unseen)
+    if plan.up.remarks:
+        yield "## Remarks"
+        yield "\n".join(f"- {code(r)}" for r in plan.up.remarks)
+
+
+def _impact(way: Way) -> Iterator[str]:
+    if way.hanging:
+        yield "## What hangs on it"
+        yield "\n".join(
+            f"- {code(f'{i.kind} {i.name}')}: "
+            + ", ".join(code(f"{d.kind} {d.name}") for d in those[:_SUMMARY])
+            for i, those in sorted(way.hanging.items())
+        )
+
+
+def _all_statements(way: Way, title: str) -> Iterator[str]:
+    yield f"## {title}"
+    if not way.statements:
+        yield "Nothing."
+    for s in way.statements:
+        # A body may hold a fence of its own.
+        fence = "`" * max(3, _longest_run(s.step.sql) + 1)
+        said = "; ".join(costs(s))
+        yield f"{s.number}. {code(headline(s))}" + (f": {_escaped(said)}" if said else "")
+        yield f"{fence}sql\n{s.step.sql};\n{fence}"
+
+
+def _longest_run(said: str) -> int:
+    runs = (len(list(some)) for letter, some in groupby(said) if letter == "`")
+    return max(runs, default=0)
+
+
+def statement_json(statement: Statement) -> dict[str, Value]:
+    """Return one statement as the guide's row of a plan, and more."""
+    step = statement.step
+    row: dict[str, Value] = {
+        "number": statement.number,
+        "object_type": statement.object.kind,
+        "object_path": list(statement.object.path),
+        "object_arguments": statement.object.args,
+        "verb": statement.verb.value,
+        "action": statement.action,
+        "sql": step.sql,
+        "transaction": statement.transaction,
+        "lock": step.lock.value,
+        "locks": list(step.on),
+        "rewrites": step.rewrites,
+        "scans": step.scans,
+        "loses": step.loses,
+        "fails_where": step.fails,
+        "in_transaction": not step.alone,
+        "commit_before_next": step.commits,
+        "notes": step.note,
+    }
+    optional = {
+        "object_arguments",
+        "lock",
+        "locks",
+        "rewrites",
+        "scans",
+        "loses",
+        "fails_where",
+        "commit_before_next",
+        "notes",
+    }
+    return {n: v for n, v in row.items() if v or n not in optional}
+
+
+def left_json(left: LeftOut) -> dict[str, Value]:
+    """Return what is left by hand for programs."""
+    row = _id_json(left.object)
+    if left.attributes:
+        row["attributes"] = list(left.attributes)
+    return {**row, "why": left.why}
+
+
+def plan_json(plan: Plan) -> dict[str, Value]:
+    """Return a whole plan for programs, in the order in which a person would read it."""
+    return {
+        "pgdrift_plan": 1,
+        **{
+            end: {"name": e.name, "fingerprint": e.root, "server_version": e.server_version}
+            for end, e in (("target", plan.target), ("source", plan.source))
+        },
+        "online": plan.online,
+        "proof": _proof_json(plan),
+        **{title: _way_json(way) for title, way in (("up", plan.up), ("down", plan.down))},
+    }
+
+
+def _proof_json(plan: Plan) -> Value:
+    if plan.proof is None:
+        return None
+    return {
+        "holds": plan.proof.holds,
+        "up": plan.proof.up,
+        "down": plan.proof.down,
+        "server_version": plan.proof.server_version,
+        "binding": plan.proof.binding,
+        "unseen": [left_json(left) for left in plan.proof.unseen],
+    }
+
+
+def _way_json(way: Way) -> dict[str, Value]:
+    return {
+        "statements": [statement_json(s) for s in way.statements],
+        "by_hand": [left_json(left) for left in way.by_hand],
+        "remarks": list(way.remarks),
+        "hanging": [
+            {**_id_json(i), "dependants": [_id_json(d) for d in those]}
+            for i, those in sorted(way.hanging.items())
+        ],
+    }
+
+
+def _id_json(i: ObjectId) -> dict[str, Value]:
+    row: dict[str, Value] = {"object_type": i.kind, "object_path": list(i.path)}
+    return {**row, "object_arguments": i.args} if i.args else row

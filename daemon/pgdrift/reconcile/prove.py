@@ -1,0 +1,143 @@
+"""A plan, tried up and down on a scratch database that was made as the target is.
+
+In come a session in an empty database and what reads it; out comes whether each way does what it
+says, object by object, or why not. The target itself is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import asyncpg
+
+from pgdrift.core.alike.align import Settled
+from pgdrift.core.alike.normalise import Options, normalise
+from pgdrift.core.model import Change, ObjectId, Snapshot
+from pgdrift.core.plan.likeness import left_over
+from pgdrift.core.plan.model import LeftOut, Plan, Proof, Statement
+from pgdrift.core.plan.planning import way
+from pgdrift.core.shown.render import change_text
+from pgdrift.reconcile.running import Refusal, run
+
+# What the way back must restore to the letter; a column that is dropped comes back as the last.
+EXACTLY = Options(constraint_names=True, spelling=True, server_versions=True, inherited=True)
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """An empty database that a plan may be tried in; `read` gives what is in it."""
+
+    session: asyncpg.Connection
+    read: Callable[[], Awaitable[Snapshot]]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What counts as equal to the source: options, and texts that a server called one meaning."""
+
+    options: Options
+    settled: Settled = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one trial: the proof, and the statement of either way that was refused."""
+
+    proof: Proof
+    up: Refusal | None = None
+    down: Refusal | None = None
+
+
+async def prove(
+    plan: Plan, sides: tuple[Snapshot, Snapshot], ground: Ground, likeness: Likeness
+) -> Trial:
+    """Return what comes of trying a plan. `sides` are target and source as they were read."""
+    unseen, why = await rebuild(sides[0], ground)
+    version = ground.session.get_server_version()
+    number = version.major * 10000 + version.minor
+    proof = Proof(why, why, number, plan.binding, tuple(unseen))
+    if why:
+        return Trial(proof)
+    start = await ground.read()
+    refusal = await run(ground.session, plan.up.statements)
+    if refusal:
+        return Trial(replace(proof, up=_refused(refusal), down="never tried"), up=refusal)
+    wanted = normalise(sides[1], likeness.options)
+    excused = [*plan.up.by_hand, *unseen]
+    found = await ground.read()
+    differs = left_over(found, wanted, excused, likeness.options, likeness.settled)
+    proof = replace(proof, up=_differing(differs), down="")
+    refusal = await run(ground.session, plan.down.statements)
+    if refusal:
+        return Trial(replace(proof, down=_refused(refusal)), down=refusal)
+    back = left_over(await ground.read(), normalise(start, EXACTLY), plan.down.by_hand, EXACTLY)
+    return Trial(replace(proof, down=_differing(back)))
+
+
+async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], str]:
+    """Make the database as the target is.
+
+    Return what it could not be given, and why it is not as the target; empty when it is.
+    """
+    refused: dict[ObjectId, str] = {}
+    exactly = normalise(target, EXACTLY)
+    version = ground.session.get_server_version().major
+    while True:
+        made = way(normalise(await ground.read(), EXACTLY), exactly, major=version, refused=refused)
+        refusal = await _all_or_nothing(ground.session, made.statements)
+        if refusal is None or refusal.statement.object in refused:
+            break
+        refused[refusal.statement.object] = refusal.said
+    if refusal:
+        return (), f"the target cannot be made on the scratch server: {_refused(refusal)}"
+    left = left_over(
+        await ground.read(), exactly, made.by_hand, replace(EXACTLY, server_versions=False)
+    )
+    if left:
+        return made.by_hand, f"the scratch database is not as the target: {_differing(left)}"
+    return made.by_hand, ""
+
+
+async def _all_or_nothing(
+    session: asyncpg.Connection, statements: Sequence[Statement]
+) -> Refusal | None:
+    """Run all in one transaction if they can be, so that another try begins where this one did."""
+    if any(s.step.alone or s.step.commits for s in statements):
+        return await run(session, statements)
+    return await run(session, [replace(s, transaction=1) for s in statements])
+
+
+def _refused(refusal: Refusal) -> str:
+    statement = refusal.statement
+    return f"statement {statement.number} ({statement.object}) was refused: {refusal.said}"
+
+
+def _differing(changes: Sequence[Change]) -> str:
+    if not changes:
+        return ""
+    more = f"\n… and {len(changes) - _MOST_SHOWN} more" if len(changes) > _MOST_SHOWN else ""
+    return "what differs afterwards:\n" + "\n".join(map(change_text, changes[:_MOST_SHOWN])) + more
+
+
+Refused = tuple[Mapping[ObjectId, str], Mapping[ObjectId, str]]
+
+
+async def prove_what_holds(
+    make: Callable[[Refused], Plan],
+    try_it: Callable[[Plan], Awaitable[Trial]],
+    *,
+    most: int = 20,
+) -> tuple[Plan, Trial]:
+    """Return the plan that is left when what a server refuses is left by hand, and its trial."""
+    up: dict[ObjectId, str] = {}
+    down: dict[ObjectId, str] = {}
+    while True:
+        plan = make((up, down))
+        trial = await try_it(plan)
+        refusal, known = (trial.up, up) if trial.up else (trial.down, down)
+        most -= 1
+        if refusal is None or refusal.statement.object in known or most < 0:
+            return replace(plan, proof=trial.proof), trial
+        known[refusal.statement.object] = refusal.said.splitlines()[0]

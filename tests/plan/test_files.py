@@ -1,0 +1,110 @@
+"""A plan as a folder: byte for byte what it was, whatever stands in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgdrift.core.model import ObjectId, Snapshot
+from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Statement, Verb, Way
+from pgdrift.core.plan.shown import review, script
+from pgdrift.core.plan.step import Lock, Step
+from pgdrift.errors import ConfigError
+from pgdrift.reconcile import planfile
+
+_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+_name = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
+_ids = st.builds(
+    ObjectId,
+    st.sampled_from(["table", "function"]),
+    st.lists(_name, min_size=1, max_size=3).map(tuple),
+    _text,
+)
+_steps = st.builds(
+    Step,
+    _text,
+    st.sampled_from(["change type", "rename"]),
+    st.sampled_from(Lock),
+    st.lists(_name, max_size=2).map(tuple),
+    rewrites=st.booleans(),
+    loses=_text,
+    alone=st.booleans(),
+    commits=st.booleans(),
+    note=_text,
+)
+_statements = st.builds(
+    Statement, st.integers(1, 99), _ids, st.sampled_from(Verb), _steps, st.integers(1, 9)
+)
+_left = st.builds(LeftOut, _ids, _text, st.lists(_name, max_size=2).map(tuple))
+_ways = st.builds(
+    Way,
+    st.lists(_statements, max_size=3).map(tuple),
+    st.lists(_left, max_size=2).map(tuple),
+    st.lists(_text, max_size=2).map(tuple),
+    st.dictionaries(_ids, st.lists(_ids, min_size=1, max_size=2).map(tuple), max_size=2),
+)
+_ends = st.builds(End, _text, _text, st.integers(130000, 190000))
+_proofs = st.builds(Proof, _text, _text, st.integers(130000, 190000), _text)
+plans = st.builds(Plan, _ends, _ends, _ways, _ways, online=st.booleans(), proof=st.none() | _proofs)
+
+
+@given(plans)
+def test_a_plan_is_read_as_it_was_written(plan: Plan) -> None:
+    text = planfile.to_yaml(plan)
+    found = planfile.from_yaml(text)
+    assert planfile.to_yaml(found) == text
+    assert found.binding == plan.binding
+    assert [s.step.sql for s in found.up.statements] == [s.step.sql for s in plan.up.statements]
+    assert found.proved == plan.proved
+
+
+@given(plans)
+def test_no_name_breaks_out_of_a_script_or_a_review(plan: Plan) -> None:
+    for line in script(plan, Way(by_hand=plan.up.by_hand), "up").splitlines():
+        assert not line or line.startswith("--")
+    assert "\x1b" not in review(replace(plan, up=replace(plan.up, statements=()), down=Way()))
+
+
+def test_a_proof_of_another_plan_is_none() -> None:
+    end = End("a", "0", 180000)
+    step = Step("SELECT 1")
+    statement = Statement(1, ObjectId("table", ("t",)), Verb.MAKE, step)
+    plan = Plan(end, end, Way((statement,)), Way())
+    plan = replace(plan, proof=Proof("", "", 180000, plan.binding))
+    assert plan.proved
+    other = replace(statement, step=replace(step, sql="DROP TABLE t"))
+    assert not replace(plan, up=Way((other,))).proved
+    assert not replace(plan, target=replace(end, root="1")).proved
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "pgdrift_plan: 2",
+        "pgdrift_plan: 1",
+        "a: [",
+        "pgdrift_plan: 1\ntarget: 3",
+        "&a [*a]",
+    ],
+)
+def test_what_is_no_plan_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot use"):
+        planfile.read(tmp_path)
+
+
+def test_a_folder_whose_snapshots_were_changed_is_refused(tmp_path: Path) -> None:
+    empty = Snapshot({}, frozenset(), 180000, datetime(2026, 1, 1, tzinfo=UTC))
+    end = End("a", empty.root, 180000)
+    planfile.write(tmp_path, Plan(end, end, Way(), Way()), (empty, empty))
+    assert planfile.read(tmp_path)[0].target == end
+    planfile.write(tmp_path, Plan(end, replace(end, root="0"), Way(), Way()), (empty, empty))
+    with pytest.raises(ConfigError, match="not those"):
+        planfile.read(tmp_path)
