@@ -8,12 +8,12 @@ from typing import Any
 
 import asyncpg
 
-from pgdrift.app import own_kinds
 from pgdrift.core.alike.normalise import Options, normalise, without_kinds
 from pgdrift.core.model import Change, ObjectId, Snapshot
 from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.making import make_plan
 from pgdrift.core.plan.model import LeftOut, Plan, Way
+from pgdrift.parts import own_kinds
 from pgdrift.reconcile.prove import EXACTLY, Refused
 from pgdrift.reconcile.running import Refusal, run
 from pgdrift.sources.catalog import snapshot
