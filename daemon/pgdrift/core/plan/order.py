@@ -82,6 +82,7 @@ def _edges(found: Units, drawn: Draft) -> Iterator[Edge]:
     for i in drawn.world.made | drawn.world.gone | drawn.changed.keys():
         yield from _of_one(found, drawn, i)
     yield from _names(found, drawn)
+    yield from _parts_first(found, drawn)
 
 
 def _by_what_was(found: Units, drawn: Draft) -> Iterator[Edge]:
@@ -199,6 +200,19 @@ def _names(found: Units, drawn: Draft) -> Iterator[Edge]:
                 for drop in freed.get(name, ()):
                     if i not in found.aside:
                         yield drop, make
+
+
+def _parts_first(found: Units, drawn: Draft) -> Iterator[Edge]:
+    """Give the drops of a partition's constraint before one like it is made of the whole."""
+    here = drawn.world.here
+    for i, drop in found.dropping.items():
+        part_of = here[i].parent if i.kind == "constraint" else None
+        table = here.get(part_of) if part_of else None
+        for parent in texts(table.attributes.get("inherits")) if table else ():
+            above = ObjectId("table", split_dotted(parent))
+            for made in drawn.world.children.get(above, ()):
+                if made.kind == "constraint" and made in drawn.world.made:
+                    yield drop, Key(Verb.MAKE, made)
 
 
 def _claims(found: Object) -> Iterable[tuple[object, ...]]:
