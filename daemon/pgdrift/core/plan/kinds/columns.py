@@ -386,7 +386,9 @@ def _comes_along(before: Object, after: Object, world: World) -> bool:
     old, new = world.here[table], world.there[table]
     if has(after, "inherited"):
         return has(new, "partition_bound") and not has(before, "inherited")
-    return _differ(old, new, "inherits") or any(i in world.gone for i in wholes(after.id, world))
+    return _differ(old, new, "inherits") or any(
+        i not in world.there for i in wholes(after.id, world)
+    )
 
 
 _SEALED = ByHand("the values of its options may be secrets: they are never read")
