@@ -2,8 +2,8 @@
 # Starts a program as a container runtime starts the chart's pod, where there is none to do it:
 #   contain.sh ROOT POD UID:GID NAME=VALUE… -- PROGRAM…
 # ROOT is the image's file system, read-only to the program; POD holds what is mounted into it: etc,
-# run, data, tmp. Processes and mounts are its own, the program is the first of them, without a
-# capability and with no way to get one; the network is that of the host.
+# run, data, tmp. Processes and mounts are its own, the program is the first of them, in a session
+# of its own, without a capability and with no way to get one; the network is that of the host.
 set -euo pipefail
 
 if [[ $$ -ne 1 ]]; then
@@ -38,5 +38,5 @@ mount -t proc -o nosuid,nodev,noexec none "$root/proc"
 mount -o remount,bind,ro "$root/dev"
 mount -o remount,bind,ro "$root"
 exec env -i "${environment[@]}" \
-    /usr/bin/setpriv --no-new-privs --inh-caps=-all -- \
+    /usr/bin/setsid /usr/bin/setpriv --no-new-privs --inh-caps=-all -- \
     /usr/sbin/chroot --userspec="$user" --groups="${user#*:}" "$root" "$@"

@@ -49,7 +49,11 @@ class Contained:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        self._outer.kill()
+        # Who changed its user is not killed with who started it.
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except (OSError, IndexError):
+            self._outer.kill()
 
     async def wait(self) -> int:
         return await self._outer.wait()
