@@ -116,6 +116,13 @@ def test_a_kind_that_one_side_did_not_read_is_counted_and_not_compared() -> None
         assert compare(one, two).not_compared == {"policy": 2}
 
 
+def test_a_kind_that_is_compared_on_neither_side_is_no_difference_whoever_holds_its_objects() -> None:
+    here = snap(table(), policy("p"), kinds=KINDS - {"policy"})
+    there = snap(table(), kinds=KINDS - {"policy"})
+    for one, two in ((here, there), (there, here)):
+        assert compare(one, two).changes == ()
+
+
 def test_a_lost_parent_does_not_speak_for_what_was_not_compared() -> None:
     before = snap(table(), policy("p"))
     after = snap(kinds=KINDS - {"policy"})
