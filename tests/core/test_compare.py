@@ -116,7 +116,9 @@ def test_a_kind_that_one_side_did_not_read_is_counted_and_not_compared() -> None
         assert compare(one, two).not_compared == {"policy": 2}
 
 
-def test_a_kind_that_is_compared_on_neither_side_is_no_difference_whoever_holds_its_objects() -> None:
+def test_a_kind_that_is_compared_on_neither_side_is_no_difference_whoever_holds_its_objects() -> (
+    None
+):
     here = snap(table(), policy("p"), kinds=KINDS - {"policy"})
     there = snap(table(), kinds=KINDS - {"policy"})
     for one, two in ((here, there), (there, here)):
