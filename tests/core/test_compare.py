@@ -47,6 +47,8 @@ def test_a_change_names_what_differs_before_and_after_and_nothing_else() -> None
 def test_none_is_a_value() -> None:
     found = compare(snap(table(comment=None)), snap(table(comment="hi"))).changes
     assert found == (changed(table_id(), comment=(None, "hi")),)
+    found = compare(snap(table(comment="hi")), snap(table(comment=None))).changes
+    assert found == (changed(table_id(), comment=("hi", None)),)
 
 
 def test_an_attribute_that_one_side_did_not_read_is_no_difference() -> None:
