@@ -15,7 +15,6 @@ from pgdrift.core.alerts import drill as drills
 from pgdrift.core.alerts.explain import Answer, explain, supposed
 from pgdrift.core.alerts.route import Subject
 from pgdrift.core.judge import judge
-from pgdrift.core.kinds import classes
 from pgdrift.core.model import REACH, SYNC, ChangeClass, Direction, Finding, Severity
 from pgdrift.core.shown.called import called
 from pgdrift.core.shown.render import one_line
@@ -142,12 +141,12 @@ def _subjects(settings: Settings, asked: _Asked) -> list[tuple[str, Finding | No
 
 def _supposed(settings: Settings, asked: _Asked) -> Finding:
     """Return a finding that nobody found, judged as it would be but for what is asked."""
-    from pgdrift import rules
+    from pgdrift.app import watched
 
     now, moved = datetime.now(UTC), asked.direction or Direction.CHANGED
     severity, cls = asked.severity or Severity.WARNING, asked.cls or ChangeClass.STRUCTURE
     made = supposed(asked.finding or "", severity, cls, moved, now)
-    policy = replace(rules.policy(settings, asked.environment, classes()), ignore=())
+    policy = replace(watched(settings, asked.environment).policy, ignore=())
     (judged,) = judge([made.change], lambda _: moved, {}, {}, policy, now)
     return replace(judged, severity=asked.severity or judged.severity, cls=asked.cls or judged.cls)
 
