@@ -159,6 +159,7 @@ CHECKLIST = {
         columns, condition, arguments | trigger.definition | trigger_definition
         transition tables | trigger.definition | trigger_definition
         constraint trigger that waits | trigger.definition | trigger_definition
+        always, or on replicas alone | trigger.enabled rule.enabled event_trigger.enabled | enabled_always_or_on_replicas
         a partition's copy switched otherwise | trigger | trigger_disabled_on_a_partition
         a partition's copy with a comment | trigger | trigger_comment_on_a_partition
         comment | trigger.comment | comment_on_every_kind
@@ -200,6 +201,7 @@ CHECKLIST = {
         """,
     "row-level security": """
         command, permissive, roles, conditions | policy.command policy.permissive policy.roles policy.using policy.check | policy_widened
+        of each command | policy policy.command policy.check | policy_of_each_command
         comment | policy.comment | comment_on_every_kind
         """,
     "partitions and inheritance": """
@@ -222,6 +224,7 @@ CHECKLIST = {
     "extensions, schemas, languages, access methods": """
         extension: version, schema, relocatable, tables with settings | extension.version extension.schema extension.relocatable extension.configuration | extension_changed
         extension comes and goes | extension | extension_dropped
+        rights to its members, other than it left them | privilege.privileges | tests/sources/test_members.py
         schema comes and goes | schema | schema_comes_and_goes
         schema: owner | schema.owner | owner_of_every_kind
         schema: comment | schema.comment | schema_comes_and_goes

@@ -72,7 +72,7 @@ def test_the_daemon_takes_it(name: str, tmp_path: Path) -> None:
     assert set(settings.alerts.channels) == set(given.get("alerts", {}).get("channels", {}))
     checked = CliRunner().invoke(app, ["config", "check", "--config", str(path)])
     assert checked.exit_code == 0, checked.output
-    assert f"good: {len(settings.environments)} environments" in checked.output
+    assert f"good: {len(settings.environments)} environment" in checked.output
 
 
 @pytest.mark.parametrize("name", SETS)

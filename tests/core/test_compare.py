@@ -47,6 +47,8 @@ def test_a_change_names_what_differs_before_and_after_and_nothing_else() -> None
 def test_none_is_a_value() -> None:
     found = compare(snap(table(comment=None)), snap(table(comment="hi"))).changes
     assert found == (changed(table_id(), comment=(None, "hi")),)
+    found = compare(snap(table(comment="hi")), snap(table(comment=None))).changes
+    assert found == (changed(table_id(), comment=("hi", None)),)
 
 
 def test_an_attribute_that_one_side_did_not_read_is_no_difference() -> None:
@@ -114,6 +116,15 @@ def test_a_kind_that_one_side_did_not_read_is_counted_and_not_compared() -> None
     for one, two in ((here, there), (there, here)):
         assert compare(one, two).changes == ()
         assert compare(one, two).not_compared == {"policy": 2}
+
+
+def test_a_kind_that_is_compared_on_neither_side_is_no_difference_whoever_holds_its_objects() -> (
+    None
+):
+    here = snap(table(), policy("p"), kinds=KINDS - {"policy"})
+    there = snap(table(), kinds=KINDS - {"policy"})
+    for one, two in ((here, there), (there, here)):
+        assert compare(one, two).changes == ()
 
 
 def test_a_lost_parent_does_not_speak_for_what_was_not_compared() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pgdrift.core.model import (
@@ -223,6 +225,28 @@ def test_a_ledger_says_who_ran_the_migration() -> None:
         Origin.MIGRATION, Blame(Confidence.EXACT, who="ann", migration="2")
     )
     assert found[policy("p").id].blame == Blame(Confidence.WINDOW, migration="2")
+
+
+def test_what_somebody_did_by_hand_in_the_window_is_not_the_migration_s() -> None:
+    both = snap(table(), table("account"))
+    own = replace(entry("account", who="deploy", number=1), transaction_id="7", xid=7)
+    by_hand = replace(entry("orders", number=2), transaction_id="8", xid=8)
+    window = Window(both, both, [own, by_hand], [migration("2")], [7])
+    found = explain([changed(i) for i in both.objects], window)
+    assert found[table_id("account")].origin is Origin.MIGRATION
+    assert found[table_id()] == TRACKED
+    # Nor is it where both touched one object.
+    both_did = replace(own, id=3, object_name="orders")
+    window = replace(window, entries=[own, by_hand, both_did])
+    assert explain([changed(table_id())], window)[table_id()] == TRACKED
+
+
+def test_what_a_ledger_that_names_all_does_not_name_no_migration_did() -> None:
+    both = snap(table(), policy("p"))
+    window = Window(both, both, [entry("orders")], [migration("2")], identities=True)
+    hidden = changed(policy("p").id, using=("a", "b"))
+    assert explain([hidden], window)[hidden.id].origin is Origin.MIGRATION
+    assert explain([hidden], replace(window, complete=True))[hidden.id] == UNTRACKED
 
 
 def test_what_nothing_explains_is_untracked() -> None:

@@ -395,3 +395,11 @@ def test_a_repetition_is_no_change() -> None:
     notice, _ = life.notices[-1]
     assert (notice.reason.value, notice.new, notice.gone) == ("repeat", (), ())
     assert (life.incident.changed_at, life.incident.told_at) == (after(hours=1), after(hours=3))
+
+
+def test_what_the_timeline_alone_hears_of_is_not_called_told() -> None:
+    life = Life(Watched("production"))
+    for findings in ((ONE,), (ONE, TWO), (LOUDER, TWO), (), (ONE,)):
+        life.look(*findings)
+    verbs = [verb for verb, _ in life.lines]
+    assert verbs == ["opened", "incident_changed", "worsened", "resolved", "opened"]

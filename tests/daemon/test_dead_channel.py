@@ -33,6 +33,11 @@ async def test_others_hear_of_a_dead_channel_and_of_what_it_was_to_tell_to_the_e
     assert await daemon.metric("pgdrift_channel_up", "oncall") == 0
     assert await daemon.metric("pgdrift_channel_up", "dba") == 1
     assert "channel oncall cannot be reached: dead since" in (await daemon.get("/"))[1]
+    assert (
+        "note: channel oncall cannot be reached: dead since" in (await house.pgdrift("status")).out
+    )
+    said = (await house.pgdrift("status", "-f", "json")).json()["channels"]
+    assert {c["name"]: bool(c["dead_since"]) for c in said} == {"oncall": True, "dba": False}
 
     await house.slack.stop()
     await house.slack.start(port=port)

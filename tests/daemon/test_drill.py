@@ -95,12 +95,21 @@ async def test_who_would_hear_of_something_can_be_asked(house: House, database: 
         "  route 1: → oncall",
         "  told to dba, oncall",
     ]
-    said = await house.pgdrift(*asked)
+    said = await house.pgdrift(*asked[:-1], "table:public.t")
     assert (said.code, said.out.splitlines()[1:]) == (1, ["  told to nobody"])
+    said = await house.pgdrift(*asked)
+    assert said.out.splitlines() == [
+        "policy:public.t.own (warning, security, changed) in production against sync:",
+        "  told to dba",
+    ]
+    house.watch("production", database, protected=True)
+    said = await house.pgdrift(*asked)
+    assert "(critical, security, changed)" in said.out
+    house.watch("production", database)
     said = await house.pgdrift(*asked, "--severity", "critical", "--against", "ledger")
     assert said.out.splitlines() == [
-        "policy:public.t.own (critical, structure, changed) in production against ledger:",
-        "  told to oncall",
+        "policy:public.t.own (critical, security, changed) in production against ledger:",
+        "  told to dba, oncall",
     ]
     warned = (await house.pgdrift("config", "check")).out
     assert "warning: production: nobody hears of what is warning against reach" in warned

@@ -67,6 +67,17 @@ async def test_sql_files_folders_and_snapshots_are_sides(tmp_path: Path) -> None
     assert "not compared: owner" in equal.out
 
 
+async def test_a_file_and_the_database_that_it_makes_are_equal_either_way(
+    tmp_path: Path, make_database: MakeDatabase
+) -> None:
+    (tmp_path / "a.sql").write_text(SQL)
+    dsn = await make_database(sql=SQL)
+    for sides in (("a.sql", dsn), (dsn, "a.sql")):
+        said = await pgdrift("diff", *sides, cwd=tmp_path)
+        assert (said.code, said.err) == (0, ""), said.out
+        assert "are equal\nnot compared: database (" in said.out
+
+
 async def test_a_load_that_fails_is_unknown_and_says_where(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text(SQL)
     (tmp_path / "b.sql").write_text(SQL + "create table t (\n  a nix\n);")

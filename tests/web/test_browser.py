@@ -67,6 +67,9 @@ async def test_no_page_is_wider_than_a_phone(tab: Tab) -> None:
     for path in ("/", "/environments/production", "/nowhere"):
         await tab.page.goto(tab.url + path)
         assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 360
+        for fact in await tab.page.locator(".about dd").all():
+            assert (box := await fact.bounding_box())
+            assert box["width"] > 300
 
 
 async def test_a_page_is_all_there_without_script(site: Shown, tab: Tab) -> None:

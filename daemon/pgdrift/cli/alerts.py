@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -13,6 +14,7 @@ from pgdrift.cli.options import Config
 from pgdrift.core.alerts import drill as drills
 from pgdrift.core.alerts.explain import Answer, explain, supposed
 from pgdrift.core.alerts.route import Subject
+from pgdrift.core.judge import judge
 from pgdrift.core.model import REACH, SYNC, ChangeClass, Direction, Finding, Severity
 from pgdrift.core.shown.called import called
 from pgdrift.core.shown.render import one_line
@@ -68,7 +70,7 @@ def route(
     """Say where a finding is told: by which route, and to whom.
 
     A finding that the store knows is taken as it was found, against each yardstick; any other is
-    supposed. Exits 1 when nobody hears of it.
+    supposed, and is as grave as it would be. Exits 1 when nobody hears of it.
     """
     from pgdrift import rules
 
@@ -131,17 +133,22 @@ def _subjects(settings: Settings, asked: _Asked) -> list[tuple[str, Finding | No
         found: list[tuple[str, Finding | None]] = [(y, f) for y, f in known if f.key in keys]
         if found:
             return found
-    moved = asked.direction or Direction.CHANGED
+    made = _supposed(settings, asked)
     follows = settings.environments[asked.environment].follows
-    yardstick = SYNC if moved is Direction.CHANGED or follows is None else follows
-    made = supposed(
-        asked.finding or "",
-        asked.severity or Severity.WARNING,
-        asked.cls or ChangeClass.STRUCTURE,
-        moved,
-        datetime.now(UTC),
-    )
+    yardstick = SYNC if made.direction is Direction.CHANGED or follows is None else follows
     return [(asked.against or yardstick, made)]
+
+
+def _supposed(settings: Settings, asked: _Asked) -> Finding:
+    """Return a finding that nobody found, judged as it would be but for what is asked."""
+    from pgdrift.parts import watched
+
+    now, moved = datetime.now(UTC), asked.direction or Direction.CHANGED
+    severity, cls = asked.severity or Severity.WARNING, asked.cls or ChangeClass.STRUCTURE
+    made = supposed(asked.finding or "", severity, cls, moved, now)
+    policy = replace(watched(settings, asked.environment).policy, ignore=())
+    (judged,) = judge([made.change], lambda _: moved, {}, {}, policy, now)
+    return replace(judged, severity=asked.severity or judged.severity, cls=asked.cls or judged.cls)
 
 
 async def _findings(settings: Settings, environment: str) -> list[tuple[str, Finding]]:

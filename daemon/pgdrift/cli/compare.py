@@ -17,6 +17,7 @@ from pgdrift.cli import exits, sides, when
 from pgdrift.cli.options import Config, Format, FormatOption
 from pgdrift.cli.when import Kept
 from pgdrift.core import snapshot_file
+from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alike.align import align, unsettled
 from pgdrift.core.alike.normalise import Options, normalise, without_kinds
 from pgdrift.core.alike.retell import retold
@@ -175,20 +176,31 @@ def check(
 
 
 def standings_text(
-    standings: Sequence[Standing], fmt: Format, rules: Sequence[RuleStanding] = ()
+    standings: Sequence[Standing],
+    fmt: Format,
+    rules: Sequence[RuleStanding] = (),
+    trays: Sequence[Tray] | None = None,
 ) -> str:
-    """Return how environments and ignore rules stand, as text, JSON or Markdown."""
+    """Return how environments, ignore rules and channels stand, as text, JSON or Markdown.
+
+    No `trays`: nobody asked how the channels do.
+    """
     if fmt is Format.JSON:
         answer = {
             "environments": [report.standing_json(s) for s in standings],
             "findings": [f for s in standings for f in report.findings_json(s)],
             "ignore_rules": [report.rule_json(r) for r in rules],
         }
+        if trays is not None:
+            answer["channels"] = [report.tray_json(t) for t in trays]
         return json.dumps(answer, indent=2, ensure_ascii=False)
     markdown = fmt is Format.MARKDOWN
     to_text = report.standing_markdown if markdown else report.standing_text
-    notes = report.rules_markdown(rules) if markdown else report.rules_text(rules)
-    return "\n\n".join([*map(to_text, standings), *([notes] if notes else [])])
+    notes = [
+        report.rules_markdown(rules) if markdown else report.rules_text(rules),
+        report.trays_markdown(trays or ()) if markdown else report.trays_text(trays or ()),
+    ]
+    return "\n\n".join([*map(to_text, standings), *filter(None, notes)])
 
 
 def _titles(compared: _Compared, a: str, b: str) -> tuple[str, str]:

@@ -50,7 +50,11 @@ def check_config(config: Config = None) -> int:
     _warn_of_absent("alerts.owners_file", settings.alerts.owners_file)
     _warn_of_what_nobody_hears(settings)
     count = len(settings.environments)
-    typer.echo(f"good: {count} environments, {len(settings.alerts.channels)} channels")
+    channels = len(settings.alerts.channels)
+    typer.echo(
+        f"good: {count} environment{'' if count == 1 else 's'},"
+        f" {channels} channel{'' if channels == 1 else 's'}"
+    )
     return exits.IN_SYNC
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +13,9 @@ import typer
 from pgdrift.cli import exits, sides, when
 from pgdrift.cli.compare import standings_text
 from pgdrift.cli.options import Config, Format, FormatOption
+from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.look import remembered
-from pgdrift.core.model import Standing
+from pgdrift.core.model import CHANNELS, Standing
 from pgdrift.errors import WITH_DEMO, ConfigError
 from pgdrift.log import configure
 
@@ -35,12 +37,12 @@ def serve(config: Config = None) -> int:
 
 
 def status(fmt: FormatOption = Format.TEXT, config: Config = None) -> int:
-    """Print how the daemon last saw all. Asks its store, and no server."""
+    """Print how the daemon last saw all, and how its channels do. Asks its store, and no server."""
     from pgdrift.cli.glance import rules_at_a_glance
 
     settings = sides.settings(config)
-    standings = asyncio.run(_status(settings))
-    typer.echo(standings_text(standings, fmt, rules_at_a_glance(settings, standings)))
+    standings, trays = asyncio.run(_status(settings))
+    typer.echo(standings_text(standings, fmt, rules_at_a_glance(settings, standings), trays))
     return exits.IN_SYNC
 
 
@@ -75,11 +77,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _status(settings: Settings) -> list[Standing]:
+async def _status(settings: Settings) -> tuple[Sequence[Standing], Sequence[Tray]]:
     from pgdrift.parts import watched
 
     async with when.kept_store(settings) as store:
-        return [
+        standings = [
             remembered(watched(settings, name), await store.load(name))
             for name in settings.environments
         ]
+        dead = {i.against: i.opened_at for i in await store.incidents(CHANNELS)}
+        trays = [replace(t, dead_since=dead.get(t.channel)) for t in await store.trays()]
+        return standings, trays

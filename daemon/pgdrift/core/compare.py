@@ -126,8 +126,7 @@ def unlike(before: Object, after: Object) -> bool:
 
 def _apart(before: Snapshot, after: Snapshot) -> _Sides:
     old, new = differing(before.packed, after.packed, lambda one, other: not unlike(one, other))
-    if before.kinds == after.kinds:
-        return old, new
+    # What neither is compared by may still lie among the objects of one.
     kinds = before.kinds & after.kinds
     return _of(kinds, old), _of(kinds, new)
 

@@ -14,7 +14,7 @@ from pgdrift.core.alerts import hours
 from pgdrift.core.alerts.hours import Hours
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.ignore import any_matches
-from pgdrift.core.model import REACH, SYNC, Against, Finding
+from pgdrift.core.model import REACH, Finding
 
 WHOLE = ""
 """The key of an incident that has no findings, as one that cannot be looked at."""
@@ -72,22 +72,6 @@ def held(
     if incident.against == REACH and incident.state is State.OPEN:
         return {}
     return {key: _grace(patience.grace) for key, at in keys.items() if _new(patience, at, now)}
-
-
-def all_held(
-    patience: Patience, against: Against, environment: str, now: datetime
-) -> Mapping[str, str]:
-    """Return all that is held of how an environment stands against a yardstick, with why."""
-    flight = against.yardstick == SYNC
-    words = "a migration is in flight" if flight else f"waits for a look at {against.yardstick}"
-    keys = {f.key: f.first_seen for f in against.findings}
-    why = window(patience, environment, now)
-    waiting = {
-        key: why or _grace(patience.grace)
-        for key, at in keys.items()
-        if why or _new(patience, at, now)
-    }
-    return {**waiting, **{h.key: words for h in against.held}}
 
 
 def _new(patience: Patience, since: datetime, now: datetime) -> bool:

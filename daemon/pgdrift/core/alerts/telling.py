@@ -16,7 +16,14 @@ from pgdrift.core.model import LEDGER, REACH, SYNC, Against, Event, Outcome, Sev
 from pgdrift.core.shown.render import headline, one_line
 from pgdrift.core.watched import Watched
 
-_VERBS = {Reason.FIRST: "opened", Reason.RESOLVED: "resolved"}
+# Not `changed`: so a line of an object that changed is called.
+_VERBS = {
+    Reason.FIRST: "opened",
+    Reason.CHANGED: "incident_changed",
+    Reason.WORSE: "worsened",
+    Reason.REOPENED: "reopened",
+    Reason.RESOLVED: "resolved",
+}
 _MARKED = {Verb.ACK: "acknowledged", Verb.SILENCE: "silenced", Verb.ACCEPT: "accepted"}
 
 

@@ -149,6 +149,16 @@ def tray_notes(tray: Tray) -> list[str]:
     return notes
 
 
+def trays_text(trays: Iterable[Tray]) -> str:
+    """Return as plain text what people are to know of channels; empty for nothing."""
+    return "\n".join(f"note: {one_line(note)}" for t in trays for note in tray_notes(t))
+
+
+def trays_markdown(trays: Iterable[Tray]) -> str:
+    """Return as Markdown what people are to know of channels; empty for nothing."""
+    return "\n".join(f"- note: {code(note)}" for t in trays for note in tray_notes(t))
+
+
 def rules_text(standings: Iterable[RuleStanding]) -> str:
     """Return as plain text what people are to know of ignore rules; empty for nothing."""
     return "\n".join(f"note: {one_line(note)}" for note in map(rule_note, standings) if note)
