@@ -37,7 +37,7 @@ def serve(config: Config = None) -> int:
 
 
 def status(fmt: FormatOption = Format.TEXT, config: Config = None) -> int:
-    """Print how the daemon last saw all, and how its channels do. Asks its store, and no server."""
+    """Print how all stood at the last look, and the channels. Asks its store, and no server."""
     from pgdrift.cli.glance import rules_at_a_glance
 
     settings = sides.settings(config)

@@ -89,7 +89,9 @@ def plan(
     ] = False,
     config: Config = None,
 ) -> int:
-    """Plan how TARGET becomes as SOURCE, and how it becomes again as it was. Changes nothing.
+    """Plan how TARGET becomes as SOURCE, and again as it was.
+
+    Changes nothing.
 
     Exits 0 when there is nothing to do, 1 when all of it is planned, 4 when part of it is left by
     hand, and 2 when a side could not be read as a whole or, with --prove, the proof does not hold.
@@ -113,7 +115,9 @@ def prove(
     ],
     config: Config = None,
 ) -> int:
-    """Try a plan up and down on a scratch server, and write into it what came of that.
+    """Try a plan up and down on a scratch server.
+
+    What came of that is written into it.
 
     Exits 0 when both ways hold, 2 when one does not.
     """
