@@ -1,13 +1,17 @@
-"""Plans run on real databases by the real command line: rehearsed, applied, taken back."""
+"""Plans run on real databases: rehearsed, applied, refused, taken back; and what a crash leaves.
+
+All but the processes that are killed run in this one, as the command line does it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
+import multiprocessing
 import resource
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +20,29 @@ import asyncpg
 import pytest
 import yaml
 
-from tests.conftest import Execute, MakeDatabase, MakeRole, run_sql
-from tests.daemon.house import Said, pgdrift
+from pgdrift.cli import sides, work
+from pgdrift.cli.place import place_of
+from pgdrift.cli.plan import _plan
+from pgdrift.cli.reconcile import _rehearse, _rehearsed, _standing
+from pgdrift.cli.running import carry, roll_back
+from pgdrift.core.alike.normalise import Options, normalise
+from pgdrift.core.compare import compare
+from pgdrift.core.model import Snapshot
+from pgdrift.errors import PgdriftError, ReconcileError
+from pgdrift.reconcile import apply as apply_module
+from pgdrift.reconcile import planfile
+from pgdrift.reconcile.install import install
+from pgdrift.reconcile.scripts import LEDGER
+from pgdrift.reconcile.writing import hold
+from pgdrift.sources.catalog import snapshot
+from pgdrift.sources.connection import connection
+from pgdrift.sources.embedded import EmbeddedServer
+from pgdrift.store import open_store
+from tests.conftest import MakeDatabase, MakeRole, drop_database, run_sql
+from tests.daemon.house import pgdrift, through, until
+from tests.daemon.proxy import Proxy
+from tests.reconcile.dying import die_at, order
+from tests.reconcile.places import target
 
 pytestmark = pytest.mark.db
 
@@ -33,6 +58,16 @@ create index account_owner on account (owner);
 create view owners as select id, owner from account;
 grant select on owners to public;
 create table log (at timestamptz not null default now(), what text);
+"""
+# What --online cuts into several transactions, two of which are no transaction.
+ONLINE = """
+create table account (id int primary key, owner varchar(20), note text,
+    constraint owned check (owner <> ''));
+create index account_owner on account (owner);
+create index account_note on account (note);
+create view owners as select id, owner from account;
+grant select on owners to public;
+create table log (what text);
 """
 
 
@@ -50,71 +85,456 @@ async def value(dsn: str, sql: str) -> Any:
         return await opened.fetchval(sql)
 
 
-def objects(said: Said) -> Any:
-    return json.loads(said.out)["objects"]
+async def seen(dsn: str) -> Snapshot:
+    async with connection(dsn) as opened:
+        return await snapshot(opened)
 
 
-MakePlan = Callable[..., Awaitable[Path]]
+class Hands:
+    """A plan in a folder, and what is done with it; `said` is what the commands told last."""
+
+    def __init__(self, folder: Path, config: Path) -> None:
+        self.folder, self.config = folder, config
+        self.said: list[str] = []
+
+    async def plan(self, a: str, b: str, *, online: bool = False, proved: bool = True) -> None:
+        reader = sides.Sides(self.config)
+        made = await _plan((a, b), reader, online=online, proved=proved)
+        assert made.plan.proved is proved, made.plan.proof
+        planfile.write(self.folder, made.plan, made.of)
+
+    async def rehearse(self, on: str, title: str = "up") -> str:
+        place, limits = place_of(on, None, None, self.config), work.Limits(0.3, 60.0)
+        found = await _rehearse(self.folder, place, limits, self.config, title)
+        return "\n".join(_rehearsed(found))
+
+    async def apply(self, on: str, **more: Any) -> None:
+        self.said.clear()
+        await carry(order(self.folder, self.config, on, **more), self.said.append)
+
+    async def roll_back(self, on: str, **more: Any) -> None:
+        self.said.clear()
+        await roll_back(order(self.folder, self.config, on, **more), self.said.append)
+
+    async def refused(self, doing: Awaitable[None]) -> PgdriftError:
+        with pytest.raises(PgdriftError) as caught:
+            await doing
+        return caught.value
+
+    @property
+    def states(self) -> list[str]:
+        (place,) = _standing(self.folder)["places"]  # type: ignore[misc]
+        return [s["state"] for s in place["statements"]]
+
+    @property
+    def journal(self) -> list[dict[str, Any]]:
+        (file,) = (self.folder / "applied").glob("*.jsonl")
+        return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 @pytest.fixture
-async def planned(tmp_path: Path) -> MakePlan:
-    async def make(a: str, b: str, *more: str) -> Path:
-        folder = tmp_path / "plans" / "1"
-        made = await pgdrift("plan", a, b, "--prove", "-o", folder, *more)
-        assert made.code == 1, made
-        return folder
-
-    return make
-
-
-async def apply(folder: Path, dsn: str, *more: str | Path) -> Said:
-    return await pgdrift("apply", folder, "--on", dsn, "--reason", "ticket 7", *more)
-
-
-async def rollback(folder: Path, dsn: str, *more: str | Path) -> Said:
-    return await pgdrift("rollback", folder, "--on", dsn, "--reason", "it was wrong", *more)
-
-
-async def states(folder: Path) -> list[str]:
-    said = await pgdrift("plans", folder, "--format", "json")
-    (place,) = said.json()["plans"][0]["places"]
-    return [s["state"] for s in place["statements"]]
+def hands(server: EmbeddedServer, tmp_path: Path) -> Hands:
+    config = tmp_path / "pgdrift.yaml"
+    data = {
+        "environments": {},
+        "scratch": {"dsn": server.dsn()},
+        "store": {"url": f"sqlite:///{tmp_path}/store.db"},
+    }
+    config.write_text(yaml.safe_dump(data))
+    return Hands(tmp_path / "plans" / "1", config)
 
 
 async def test_a_plan_is_rehearsed_applied_and_taken_back(
-    make_database: MakeDatabase, planned: MakePlan
+    make_database: MakeDatabase, hands: Hands
 ) -> None:
     a, b = await make_database(sql=A), await make_database(sql=B)
-    folder = await planned(a, b)
-    before = objects(await pgdrift("snapshot", a))
+    before = await seen(a)
+    await hands.plan(a, b)
+    tried = await hands.rehearse(a)
+    assert "ACCESS EXCLUSIVE on public.account, held for" in tried
+    assert "what was run leads to what the plan says; rolled back" in tried
+    assert not compare(before, await seen(a)).changes
 
-    tried = await pgdrift("rehearse", folder, "--on", a)
-    assert tried.code == 0, tried
-    assert "ACCESS EXCLUSIVE on public.account, held for" in tried.out
-    assert "rolled back, nothing was changed" in tried.out
-    assert objects(await pgdrift("snapshot", a)) == before
-    assert "never run" in (await pgdrift("plans", folder.parent)).out
-
-    done = await apply(folder, a, "--actor", "ann", "--approved-by", "bob")
-    assert done.code == 0, done
-    assert "backed up: 100 rows of public.account, restored once" in done.err
-    assert (await pgdrift("diff", a, b)).code == 0
-    assert set(await states(folder)) == {"done"}
+    await hands.apply(a)
+    assert any("100 rows of public.account, restored once" in line for line in hands.said)
+    assert set(hands.states) == {"done"}
     assert await value(a, "select count(*) from account where owner = 'o' || id") == 100
-    (began,) = [e for e in journal(folder) if e["event"] == "began"]
+    (began,) = [e for e in hands.journal if e["event"] == "began"]
     assert (began["by"], began["approved_by"], began["reason"]) == ("ann", ["bob"], "ticket 7")
+    reader = sides.Sides(hands.config)
+    left = (await _plan((a, b), reader, online=False, proved=False)).plan.up
+    assert not left.statements
+    error = await hands.refused(hands.apply(a))
+    assert (error.reason, "applied there already" in str(error)) == ("occupied", True)
 
-    again = await apply(folder, a)
-    assert again.code == 2
-    assert "was applied there already" in again.err
-
-    back = await rollback(folder, a)
-    assert back.code == 0, back
-    assert objects(await pgdrift("snapshot", a)) == before
-    assert (await rollback(folder, a)).code == 2
+    await hands.roll_back(a)
+    assert not compare(before, await seen(a)).changes
+    assert (await hands.refused(hands.roll_back(a))).reason == "absent"
+    await hands.apply(a)
 
 
-def journal(folder: Path) -> list[dict[str, Any]]:
-    (file,) = (folder / "applied").glob("*.jsonl")
-    return [json.loads(line) for line in file.read_text().splitlines()]
+async def test_what_moved_between_plan_and_apply_is_refused_with_the_difference(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    await hands.plan(a, b)
+    await run_sql(a, "alter table account add surprise int")
+    error = await hands.refused(hands.apply(a))
+    assert error.reason == "moved"
+    assert "column public.account.surprise" in str(error)
+    assert "nothing was changed" in str(error)
+    await run_sql(a, "alter table account drop surprise")
+    await hands.apply(a)
+    await run_sql(a, "create index later on account (born)")
+    error = await hands.refused(hands.roll_back(a))
+    assert error.reason == "moved"
+    assert "index public.later" in str(error)
+
+
+async def test_what_moves_while_it_runs_undoes_the_transaction(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Committed by somebody else after all was checked: the look before COMMIT sees it."""
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    before = await seen(a)
+    await hands.plan(a, b)
+    run_one = apply_module._run
+
+    async def meanwhile(work: Any, statement: Any) -> None:
+        if statement.number == 1:
+            await run_sql(a, "create table surprise ()")
+        await run_one(work, statement)
+
+    monkeypatch.setattr(apply_module, "_run", meanwhile)
+    error = await hands.refused(hands.apply(a))
+    assert error.reason == "unproved"
+    assert "table public.surprise" in str(error)
+    found = {c.id.name for c in compare(before, await seen(a)).changes}
+    assert found == {"public.surprise"}
+
+
+async def test_an_unproved_plan_is_refused_unless_it_is_named(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    await hands.plan(a, b, proved=False)
+    error = await hands.refused(hands.apply(a))
+    assert error.reason == "unproved"
+    prefix = planfile.read(hands.folder)[0].binding[:12]
+    assert prefix in str(error)
+    assert (await hands.refused(hands.apply(a, unproved="0" * 12))).reason == "unproved"
+    assert (await hands.refused(hands.apply(a, unproved=prefix[:1]))).reason == "unproved"
+    await hands.apply(a, unproved=prefix)
+
+
+async def test_two_are_never_at_work_at_once(make_database: MakeDatabase, hands: Hands) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    await hands.plan(a, b)
+    place = place_of(a, None, None, hands.config)
+    async with work.working(place, work.Limits(1.0, 60.0), "other") as other:
+        await hold(other)
+        error = await hands.refused(hands.apply(a))
+    assert error.reason == "busy"
+    assert "pgdrift other" in str(error)
+    await hands.apply(a)
+
+
+@asynccontextmanager
+async def held(dsn: str, table: str = "account") -> AsyncIterator[asyncpg.Connection]:
+    async with session(dsn) as other, other.transaction():
+        await other.execute(f"set application_name = 'busy'; lock table {table}")
+        yield other
+
+
+async def test_a_lock_that_is_held_is_waited_for_and_named(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    before = await seen(a)
+    await hands.plan(a, b)
+    async with held(a):
+        tried = await hands.rehearse(a)
+        assert "(busy, idle in transaction) holds AccessExclusiveLock on public.account" in tried
+        error = await hands.refused(hands.apply(a, backs_up=False))
+        assert (error.reason, "nothing was changed" in str(error)) == ("busy", True)
+        assert "failed" in hands.states
+        assert not compare(before, await seen(a)).changes
+        patient = asyncio.create_task(hands.apply(a, backs_up=False, tries=20))
+        await until(lambda: any("waits:" in line for line in hands.said), lambda: hands.said)
+        assert any("(busy, idle in transaction)" in line for line in hands.said)
+    await patient
+    assert set(hands.states) == {"done"}
+
+
+async def test_a_rehearsal_says_which_rows_and_rights_stand_against_it(
+    make_database: MakeDatabase, make_role: MakeRole, hands: Hands
+) -> None:
+    a, b = (
+        await make_database(sql=A),
+        await make_database(
+            sql=A + "create unique index one_note on account (note);"
+            "alter table account add constraint short check (length(owner) < 4),"
+            " alter note set not null"
+        ),
+    )
+    before = await seen(a)
+    await hands.plan(a, b)
+    await run_sql(a, "insert into account values (101, null, 'n1'), (102, 'o102', null)")
+    tried = await hands.rehearse(a)
+    assert "Key (note)=(n1) is duplicated" in tried
+    assert 'check constraint "short" of relation "account" is violated by some row' in tried
+    assert 'column "note" of relation "account" contains null values' in tried
+    assert "3 refused" in tried
+    reader = await make_role(a)
+    tried = await hands.rehearse(reader)
+    assert "must be owner of table account" in tried
+    assert (await hands.refused(hands.apply(reader))).reason == "permission"
+    assert not compare(before, await seen(a)).changes
+
+
+async def test_what_cannot_run_in_a_transaction_is_listed_and_not_rehearsed(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=ONLINE)
+    await hands.plan(a, b, online=True)
+    tried = await hands.rehearse(a)
+    assert tried.count("not run: cannot run in a transaction") == 2
+    assert "what was run leads to what the plan says" in tried
+
+
+async def test_it_stops_at_the_first_failure_says_what_is_done_and_goes_on(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=ONLINE)
+    before = await seen(a)
+    await hands.plan(a, b, online=True)
+    await run_sql(a, "insert into account values (101, '', null)")
+    error = await hands.refused(hands.apply(a))
+    assert error.reason == "stopped"
+    assert 'check constraint "owned" of relation "account" is violated by some row' in str(error)
+    states = hands.states
+    assert states == ["done"] * states.index("failed") + ["failed"] + ["pending"] * (
+        len(states) - states.index("failed") - 1
+    )
+    failed = states.index("failed")
+    assert f"done: statements 1 to {failed}" in str(error).replace(
+        "statements 1;", "statements 1 to 1;"
+    )
+    assert "--resume" in str(error)
+    assert (await hands.refused(hands.apply(a))).reason == "occupied"
+    assert (await hands.refused(hands.roll_back(a))).reason == "occupied"
+
+    # The way back that the message names leads back.
+    copy = await make_database(template=a.rpartition("/")[2])
+    back = Hands(hands.folder.parent / "back", hands.config)
+    await back.plan(copy, str(hands.folder / "target.json"))
+    await back.apply(copy)
+    assert not compare(before, await seen(copy)).changes
+
+    await run_sql(a, "delete from account where id = 101")
+    await hands.apply(a, resume=True)
+    assert set(hands.states) == {"done"}
+    assert (await hands.refused(hands.apply(a, resume=True))).reason == "absent"
+    await hands.roll_back(a)
+    assert not compare(before, await seen(a)).changes
+
+
+async def test_an_index_that_was_left_by_half_is_taken_away(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = (
+        await make_database(sql=A),
+        await make_database(sql=A + "create unique index one_note on account (note)"),
+    )
+    before = await seen(a)
+    await hands.plan(a, b, online=True)
+    await run_sql(a, "insert into account values (101, null, 'n1')")
+    error = await hands.refused(hands.apply(a))
+    assert "Key (note)=(n1) is duplicated" in str(error)
+    assert hands.states == ["failed"]
+    assert not compare(before, await seen(a)).changes
+    await run_sql(a, "delete from account where id = 101")
+    await hands.apply(a)
+    assert await value(a, "select indisvalid from pg_index where indexrelid = 'one_note'::regclass")
+
+
+async def test_a_lost_connection_is_reported_as_what_it_is(
+    make_database: MakeDatabase, server: EmbeddedServer, proxy: Proxy, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    before = await seen(a)
+    way = through(a, await proxy.start(server.port))
+    await hands.plan(a, b)
+    async with held(a):
+        running = asyncio.create_task(
+            hands.apply(way, backs_up=False, limits=work.Limits(60.0, 60.0))
+        )
+        waits = "select count(*) from pg_locks where not granted"
+        await until(lambda: value(a, waits), "nobody waits")
+        await proxy.turn("reset")
+        error = await hands.refused(running)
+    assert error.reason == "interrupted"
+    assert "its server undoes transaction 1" in str(error)
+    assert "nothing was changed" in str(error)
+    assert set(hands.states) == {"pending"}
+    await proxy.turn("open")
+    while True:
+        try:
+            await hands.apply(way, backs_up=False, resume=True)
+            break
+        except ReconcileError as error:
+            # The session that was cut off lives until its server notices.
+            assert error.reason == "busy", error
+    assert set(hands.states) == {"done"}
+    await hands.roll_back(way)
+    assert not compare(before, await seen(a)).changes
+
+
+async def test_a_full_disk_while_rows_are_backed_up_changes_nothing(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    await run_sql(
+        a,
+        "update account set note = (select string_agg(md5(n::text || id), '') from generate_series(1, 100) n)",
+    )
+    before = await seen(a)
+    await hands.plan(a, b)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limit[1]))
+    try:
+        error = await hands.refused(hands.apply(a))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert "public.account could not be backed up" in str(error)
+    assert "nothing was changed" in str(error)
+    assert not list(hands.folder.glob("applied/*"))
+    assert not compare(before, await seen(a)).changes
+    await hands.apply(a)
+    (dump,) = hands.folder.glob("applied/*.dump")
+    assert dump.stat().st_size > 8192
+
+
+async def test_a_backup_brings_back_what_the_way_back_cannot(
+    make_database: MakeDatabase, server: EmbeddedServer, hands: Hands
+) -> None:
+    a = await make_database(
+        sql="create table gone (id int, x text); insert into gone values (1, 'one')"
+    )
+    b = await make_database(sql="create table other ()")
+    await hands.plan(a, b)
+    await hands.apply(a)
+    await hands.roll_back(a)
+    assert await value(a, "select count(*) from gone") == 0
+    dump = max(hands.folder.glob("applied/backup-up-*.dump"))
+    subprocess.run(
+        [server.bin / "pg_restore", "--data-only", "-d", a, dump], check=True, timeout=60
+    )
+    assert await value(a, "select x from gone where id = 1") == "one"
+
+
+async def test_where_our_ledger_is_it_has_a_row_and_the_next_migration_nothing_of_it(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=ONLINE)
+    async with target(a) as place:
+        await install(place, LEDGER, dry_run=False)
+    await hands.plan(a, b, online=True)
+    await hands.apply(a)
+    async with session(a) as opened:
+        (row,) = await opened.fetch(
+            "select * from gitversion.migrations where version like 'reconcile_%'"
+        )
+        assert row["version"].endswith(planfile.read(hands.folder)[0].binding[:8])
+        assert (row["description"], row["applied_by"]) == ("ticket 7", "postgres")
+        assert "CREATE INDEX CONCURRENTLY" in row["up_script"]
+        assert "DROP INDEX CONCURRENTLY" in row["down_script"]
+        assert row["applied_at"] is not None
+        next_one = await opened.fetchval("select gitversion.generate_migration('next')")
+        script = await opened.fetchval(
+            "select up_script from gitversion.migrations where version = $1", next_one
+        )
+    assert "nothing was recorded" in script
+    await hands.roll_back(a)
+    assert (
+        await value(a, "select count(*) from gitversion.migrations where version like '%_back'")
+        == 1
+    )
+
+
+async def test_an_environment_is_declared_right_and_its_timeline_says_who_and_why(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=B)
+    data = yaml.safe_load(hands.config.read_text())
+    data["environments"] = {"production": {"dsn": a, "protected": True}, "staging": {"dsn": b}}
+    hands.config.write_text(yaml.safe_dump(data))
+    await pgdrift_sync(hands)
+    await hands.plan("production", "staging")
+    said = await pgdrift(
+        *("apply", hands.folder, "--on", "production", "--reason", "x", "-c", hands.config)
+    )
+    assert (said.code, "production is protected" in said.err) == (3, True)
+    said = await pgdrift(*("rehearse", hands.folder, "--on", "production", "-c", hands.config))
+    assert (said.code, "say --protected" in said.err) == (3, True)
+    await hands.apply("production")
+    assert any(line.startswith("sync point 2 of production") for line in hands.said)
+    async with open_store(f"sqlite:///{hands.config.parent}/store.db") as store:
+        events = await store.timeline("production")
+    (applied,) = [e for e in events if e.verb == "applied"]
+    assert "ann: plan" in applied.text
+    assert "approved by bob: ticket 7" in applied.text
+    said = await pgdrift("check", "production", "-c", hands.config)
+    assert said.code in {0, 1}, said
+
+
+async def pgdrift_sync(hands: Hands) -> None:
+    said = await pgdrift("sync", "production", "--reason", "first", "-c", hands.config)
+    assert said.code == 0, said
+
+
+async def test_killed_at_any_point_it_is_recognised_and_goes_on(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    """kill -9 before, while and after every statement, COMMIT and line of the record."""
+    a, b = await make_database(sql=A), await make_database(sql=ONLINE)
+    await hands.plan(a, b, online=True)
+    ended = await make_database(sql=ONLINE)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.reconcile.dying"])
+    point, killed, resumed = 0, 0, 0
+    while True:
+        point += 1
+        copy = await make_database(template=a.rpartition("/")[2])
+        process = context.Process(target=die_at, args=(point, hands.folder, hands.config, copy))
+        process.start()
+        await asyncio.to_thread(process.join)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+        killed += 1
+        run = work.journal_of(hands.folder, place_of(copy, None, None, hands.config)).run()
+        assert run is not None
+        if not run.ended:
+            resumed += 1
+            await _patiently(hands, copy)
+        assert not compare_but_data(await seen(copy), await seen(ended)), point
+        assert await value(copy, "select count(*) from account where owner = 'o' || id") == 100
+        await drop_database(a, copy.rpartition("/")[2])
+    statements = planfile.read(hands.folder)[0].up.statements
+    assert killed > 3 * len(statements)
+    assert resumed > killed - 3
+
+
+async def _patiently(hands: Hands, on: str) -> None:
+    while True:
+        try:
+            await hands.apply(on, resume=True)
+            return
+        except ReconcileError as error:
+            assert error.reason == "busy", error
+            await asyncio.sleep(0.05)
+
+
+def compare_but_data(one: Snapshot, other: Snapshot) -> Any:
+    return compare(normalise(one, Options()), normalise(other, Options())).changes
