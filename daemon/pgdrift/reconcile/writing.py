@@ -15,7 +15,7 @@ from typing import TypeVar
 import asyncpg
 
 from pgdrift.core.model import Snapshot
-from pgdrift.errors import ReconcileError
+from pgdrift.errors import ReconcileError, SourceError
 from pgdrift.log import redact
 
 T = TypeVar("T")
@@ -120,7 +120,11 @@ async def look(target: Target) -> Snapshot:
     """
     await target.session.execute("SAVEPOINT pgdrift_look")
     await _set_local(target)
-    found = await target.read()
+    try:
+        found = await target.read()
+    except SourceError as error:
+        # Here it is part of what is done, and whoever does it knows what a lock or a loss means.
+        raise error.__cause__ or error from error
     await target.session.execute("ROLLBACK TO SAVEPOINT pgdrift_look")
     await target.session.execute("RELEASE SAVEPOINT pgdrift_look")
     return found
