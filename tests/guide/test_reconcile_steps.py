@@ -71,7 +71,7 @@ async def test_step_5_and_the_emergency_rollback(
             (plan / "up.sql").read_text(),
             (plan / "down.sql").read_text(),
         )
-        assert (await run("check", "production")).code == 0
+        assert (await run("check")).code == 0
 
         # The emergency: the way back, the rows, and what the ledger says of both.
         back = await run("rollback", plan, "--on", "production", "--reason", "reports are slow")
@@ -82,7 +82,7 @@ async def test_step_5_and_the_emergency_rollback(
         assert await psql.fetchval("select x from legacy") == "kept for years"
         recent = await psql.fetch("select * from gitversion.get_recent_changes(50)")
         assert any("legacy" in str(dict(change)) for change in recent)
-        assert (await run("check", "production")).code == 0
+        assert (await run("check")).code == 0
         again = await run("plan", "production", "development")
         assert again.code == 1, again
     finally:
