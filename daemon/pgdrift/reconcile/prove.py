@@ -20,8 +20,9 @@ from pgdrift.core.plan.planning import way
 from pgdrift.core.shown.render import change_text
 from pgdrift.reconcile.running import Refusal, run
 
-# What the way back must restore to the letter; a column that is dropped comes back as the last.
-EXACTLY = Options(constraint_names=True, spelling=True, server_versions=True, inherited=True)
+# What the way back must restore, names included. A column that is dropped comes back as the last,
+# and an expression that is made anew of its text may be printed otherwise, as after a restore.
+EXACTLY = Options(constraint_names=True, server_versions=True, inherited=True)
 _MOST_SHOWN = 5
 
 

@@ -82,6 +82,8 @@ def _edges(found: Units, drawn: Draft) -> Iterator[Edge]:
     for i in drawn.world.made | drawn.world.gone | drawn.changed.keys():
         yield from _of_one(found, drawn, i)
     yield from _names(found, drawn)
+    yield from _parts_first(found, drawn)
+    yield from _family(found, drawn)
 
 
 def _by_what_was(found: Units, drawn: Draft) -> Iterator[Edge]:
@@ -180,10 +182,44 @@ def _of_one(found: Units, drawn: Draft, i: ObjectId) -> Iterator[Edge]:
     parent = known.parent if known else None
     if parent is None or (known and _owned(known, parent)):
         return
+    if _joins(drawn, i, parent):
+        # A table that becomes a part must have all columns of the whole.
+        yield make, Key(Verb.CHANGE, parent)
+        yield change, Key(Verb.CHANGE, parent)
+        return
     for above in chain([found.making[parent]] if parent in found.making else []):
         yield above, make
         if WRITERS[i.kind].given:
             yield above, change
+
+
+def _family(found: Units, drawn: Draft) -> Iterator[Edge]:
+    """Give what keeps columns of a whole from what leaves it, and from what joins it."""
+    world = drawn.world
+    for i, names in drawn.changed.items():
+        if "inherits" not in names:
+            continue
+        change = Key(Verb.CHANGE, i)
+        for left in texts(world.here[i].attributes.get("inherits")):
+            for made in world.children.get(ObjectId("table", split_dotted(left)), ()):
+                if made.kind == "column":
+                    yield change, Key(Verb.MAKE, made)
+        for joined in texts(world.there[i].attributes.get("inherits")):
+            for gone in world.children_here.get(ObjectId("table", split_dotted(joined)), ()):
+                if gone.kind == "column" and gone in found.dropping:
+                    yield found.dropping[gone], change
+
+
+def _joins(drawn: Draft, i: ObjectId, table: ObjectId) -> bool:
+    """Tell whether a column's table becomes a part of another."""
+    if i.kind != "column" or {"inherits", "partition_bound"}.isdisjoint(
+        drawn.changed.get(table, ())
+    ):
+        return False
+    old, new = drawn.world.here[table], drawn.world.there[table]
+    return bool(text(new, "partition_bound")) or len(texts(new.attributes.get("inherits"))) > len(
+        texts(old.attributes.get("inherits"))
+    )
 
 
 def _names(found: Units, drawn: Draft) -> Iterator[Edge]:
@@ -199,6 +235,19 @@ def _names(found: Units, drawn: Draft) -> Iterator[Edge]:
                 for drop in freed.get(name, ()):
                     if i not in found.aside:
                         yield drop, make
+
+
+def _parts_first(found: Units, drawn: Draft) -> Iterator[Edge]:
+    """Give the drops of a partition's constraint before one like it is made of the whole."""
+    here = drawn.world.here
+    for i, drop in found.dropping.items():
+        part_of = here[i].parent if i.kind == "constraint" else None
+        table = here.get(part_of) if part_of else None
+        for parent in texts(table.attributes.get("inherits")) if table else ():
+            above = ObjectId("table", split_dotted(parent))
+            for made in drawn.world.children.get(above, ()):
+                if made.kind == "constraint" and made in drawn.world.made:
+                    yield drop, Key(Verb.MAKE, made)
 
 
 def _claims(found: Object) -> Iterable[tuple[object, ...]]:

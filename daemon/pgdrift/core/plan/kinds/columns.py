@@ -180,15 +180,13 @@ def _drop(column: Object, world: World) -> Iterator[Step]:
 
 def _children_keep(column: Object, world: World) -> bool:
     """Tell whether a child keeps as its own what it has from the column that goes."""
-    here = (i for i in world.here if i.kind == "column" and i.path[-1] == column.id.path[-1])
-    return any(i not in world.gone and column.id in set(wholes_here(i, world)) for i in here)
-
-
-def wholes_here(column: ObjectId, world: World) -> Iterator[ObjectId]:
-    """Give the columns of parents that a column has now."""
-    table = world.here.get(column._replace(kind="table", path=column.path[:-1]))
-    for parent in texts(table.attributes.get("inherits")) if table else ():
-        yield column._replace(path=(*split_dotted(parent), column.path[-1]))
+    children = world.used.get(column.parent, ()) if column.parent else ()
+    of_children = (
+        column.id._replace(path=(*t.path, column.id.path[-1]))
+        for t in children
+        if t.kind == "table"
+    )
+    return any(i in world.here and i not in world.gone for i in of_children)
 
 
 def _type(before: Object, after: Object, world: World) -> Iterator[Step]:
@@ -388,7 +386,9 @@ def _comes_along(before: Object, after: Object, world: World) -> bool:
     old, new = world.here[table], world.there[table]
     if has(after, "inherited"):
         return has(new, "partition_bound") and not has(before, "inherited")
-    return _differ(old, new, "inherits") or any(i in world.gone for i in wholes(after.id, world))
+    return _differ(old, new, "inherits") or any(
+        i not in world.there for i in wholes(after.id, world)
+    )
 
 
 _SEALED = ByHand("the values of its options may be secrets: they are never read")

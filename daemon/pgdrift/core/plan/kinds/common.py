@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pgdrift.core.model import Object, Value
-from pgdrift.core.names import quote_ident
+from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.sql import literal, text, texts
 from pgdrift.core.plan.step import Change, Lock, Step, World, Writer
+
+_TABLES = frozenset({"table", "foreign_table", "materialized_view"})
+_PARTS = frozenset("column constraint trigger policy rule".split())
 
 
 def owner(writer: Writer, found: Object) -> Step:
     """Return the statement that gives an object to its owner."""
     role = quote_ident(text(found, "owner"))
-    return Step(f"ALTER {writer.noun} {writer.name(found)} OWNER TO {role}", "change owner")
+    tables = (dotted(found.id.path),) if found.id.kind in _TABLES else ()
+    return Step(
+        f"ALTER {writer.noun} {writer.name(found)} OWNER TO {role}",
+        "change owner",
+        Lock.ACCESS_EXCLUSIVE if tables else Lock.NONE,
+        tables,
+    )
 
 
 def comment(writer: Writer, found: Object) -> Step:
     """Return the statement that gives an object its comment, or takes it."""
-    return comment_on(f"{writer.noun} {writer.name(found)}", found.attributes.get("comment"))
+    said = comment_on(f"{writer.noun} {writer.name(found)}", found.attributes.get("comment"))
+    kind, parent = found.id.kind, found.parent.kind if found.parent else ""
+    of = found.id.path if kind in _TABLES else found.id.path[:-1] if kind in _PARTS else ()
+    if not of or (kind in _PARTS and parent not in _TABLES):
+        return said
+    return replace(said, lock=Lock.SHARE_UPDATE_EXCLUSIVE, on=(dotted(of),))
 
 
 def comment_on(what: str, said: Value) -> Step:

@@ -69,7 +69,7 @@ def _validated(found: Object) -> Step:
         f"{_alter(found)} VALIDATE CONSTRAINT {last(found)}",
         "validate",
         Lock.SHARE_UPDATE_EXCLUSIVE,
-        _on(found),
+        _on(found)[:1],
         scans=True,
         fails="rows violate it",
         commits=True,

@@ -182,4 +182,12 @@ STATISTICS = Writer(
     whole,
     _extended,
     {**dict.fromkeys(("table", "kinds", "columns", "expressions"), REBUILD), "target": _target},
+    drop=lambda found, _: [
+        Step(
+            f"DROP STATISTICS {whole(found)}",
+            "",
+            Lock.SHARE_UPDATE_EXCLUSIVE,
+            (text(found, "table"),),
+        )
+    ],
 )

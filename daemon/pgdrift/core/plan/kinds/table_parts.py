@@ -55,7 +55,13 @@ def _rule_fires(_: Object, after: Object, _world: World) -> Iterator[Step]:
     yield _fires(after, "RULE")
 
 
-RULE = Writer("RULE", on_table, _rule, {"definition": _rule_again, "enabled": _rule_fires})
+RULE = Writer(
+    "RULE",
+    on_table,
+    _rule,
+    {"definition": _rule_again, "enabled": _rule_fires},
+    drop=lambda found, _: [Step(f"DROP RULE {on_table(found)}", "", _HARD, (upto(found),))],
+)
 
 
 def _trigger(found: Object, world: World) -> Iterator[Step]:
