@@ -71,7 +71,7 @@ async def _run(order: Order, say: Say) -> None:
         await watcher(order.place, target.session)
         with told(target.where):
             await hold(target)
-        start = await _start(order, plan, of, journal, target, say)
+            start = await _start(order, plan, of, journal, target, say)
         course = _course(order, plan, work.judge_of(plan, of, order.title, equal), journal, say)
         try:
             await carry_out(target, journal, course, start)
@@ -177,6 +177,7 @@ async def _unmoved(target: Target, wanted: Snapshot) -> Snapshot:
 async def _back_up(order: Order, plan: Plan, of: work.Sides, target: Target, say: Say) -> None:
     """Keep the rows that would be lost, and try whether they come back. Raises ReconcileError."""
     from pgdrift.reconcile import backup
+    from pgdrift.sources.dsn import to_url
 
     statements = (plan.up if order.title == "up" else plan.down).statements
     risk = backup.at_risk(statements)
@@ -188,7 +189,7 @@ async def _back_up(order: Order, plan: Plan, of: work.Sides, target: Target, say
     programs = await backup.programs(target.session.get_server_version().major, _own_programs())
     at = datetime.now(UTC)
     file = order.folder / "applied" / f"backup-{order.title}-{at:%Y%m%dT%H%M%SZ}.dump"
-    counts = await backup.back_up(target, order.place.dsn, tables, file, programs)
+    counts = await backup.back_up(target, to_url(order.place.dsn), tables, file, programs)
     await _try_restore(order, of, file, counts, programs)
     for table, count in counts.items():
         say(f"backed up: {count} rows of {table}, restored once from {file}")

@@ -20,7 +20,7 @@ import asyncpg
 
 from pgdrift.core.model import Snapshot
 from pgdrift.core.plan.model import Statement
-from pgdrift.errors import ConfigError, ReconcileError
+from pgdrift.errors import ReconcileError
 from pgdrift.log import redact
 from pgdrift.reconcile.prove import Ground, rebuild
 from pgdrift.reconcile.writing import Target, told
@@ -186,14 +186,8 @@ def _untested(file: Path, why: str) -> ReconcileError:
 
 
 def _without_password(dsn: str) -> tuple[str, str]:
-    """Return a URL that may stand among a program's arguments, and the password."""
+    """Return a URL that may stand among a program's arguments, and the password, of a URL."""
     parts = urlsplit(dsn)
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise ConfigError(
-            "a backup needs the DSN as a URL",
-            reason="usage",
-            hint="write postgresql://user@host/database",
-        )
     user, _, hosts = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
     netloc = f"{name}@{hosts}" if user else hosts
