@@ -502,6 +502,8 @@ create table log (what text);
 """
 
 
+# Some thirty plans run three times over: on a machine that is shared, that takes its time.
+@pytest.mark.timeout(1800)
 async def test_killed_at_any_point_it_is_recognised_goes_on_and_can_be_taken_back(
     make_database: MakeDatabase, hands: Hands
 ) -> None:
@@ -532,7 +534,7 @@ async def test_killed_at_any_point_it_is_recognised_goes_on_and_can_be_taken_bac
                 await _once_free(lambda: hands.apply(copy, resume=True))
             assert not told_alike(await seen(copy), after), point
             assert await value(copy, "select count(*) from account where owner = 'o' || id") == 100
-            if point % 4 == 0:
+            if point % 5 == 0:
                 await _once_free(lambda: hands.roll_back(copy))
                 assert not compare(before, await seen(copy)).changes, point
 
