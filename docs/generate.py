@@ -41,7 +41,8 @@ from pgdrift.sources.histories import TOOLS, Tool
 DOCS = Path(__file__).parent
 
 COMMANDS = (
-    "serve check diff snapshot plan prove show status log blame ignore drill demo"
+    "serve check diff snapshot plan prove rehearse apply rollback plans"
+    " show status log blame ignore drill demo"
     " incidents ack silence accept unsilence"
     " sync,declare sync,list sync,show sync,undo"
     " ledger,install ledger,verify ledger,upgrade ledger,uninstall"

@@ -50,11 +50,13 @@ class SourceError(PgdriftError):
 
 
 class ReconcileError(PgdriftError):
-    """What was to be done to an environment was not done, and nothing of it is left there.
+    """What was to be done to an environment was not done, and nothing of it is left there, unless
+    the message says what is.
 
     Reasons: occupied: something of that name is there, absent: what was asked for is not there,
-    permission, busy, refused, unproved: the proof failed, interrupted, and in_doubt: the
-    connection was lost while it was committed.
+    permission, busy, refused, unproved: the proof failed, interrupted, in_doubt: the connection
+    was lost while it was committed, moved: the schema is not the one that was planned for, and
+    stopped: part of it is done.
     """
 
 

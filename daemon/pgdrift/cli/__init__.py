@@ -22,6 +22,7 @@ from pgdrift.cli.ledger import ledger
 from pgdrift.cli.marks import accept, ack, incidents, silence, unsilence
 from pgdrift.cli.past import blame, log
 from pgdrift.cli.plan import plan, prove
+from pgdrift.cli.reconcile import apply, plans, rehearse, rollback
 from pgdrift.cli.show import show
 from pgdrift.cli.sync import sync
 from pgdrift.errors import ConfigError, PgdriftError
@@ -42,6 +43,10 @@ for _command in (
     snapshot,
     plan,
     prove,
+    rehearse,
+    apply,
+    rollback,
+    plans,
     show,
     status,
     log,

@@ -75,7 +75,7 @@ def declare(
     settings = _settings(config, environment)
     who = actor or user()
     if at is None:
-        said = asyncio.run(_declare(settings, SyncPoint(environment, _now(), reason, who)))
+        said = asyncio.run(declare_present(settings, SyncPoint(environment, _now(), reason, who)))
     else:
         point = SyncPoint(environment, _now(), reason, who, how=How.AT_MIGRATION)
         said = asyncio.run(_declare_at(settings, point, at))
@@ -187,7 +187,8 @@ async def _show(settings: Settings, name: str, id_: int | None) -> tuple[Declara
         return asked, len((await store.declared(asked.point.id or 0)).objects)
 
 
-async def _declare(settings: Settings, point: SyncPoint) -> str:
+async def declare_present(settings: Settings, point: SyncPoint) -> str:
+    """Declare right what an environment is now, by a look of its own; say what that did."""
     from pgdrift.store import open_store
 
     name = point.environment

@@ -69,12 +69,12 @@ async def prove(
     excused = [*plan.up.by_hand, *unseen]
     found = await ground.read()
     differs = left_over(found, wanted, excused, likeness.options, likeness.settled)
-    proof = replace(proof, up=_differing(differs), down="")
+    proof = replace(proof, up=differing(differs), down="")
     refusal = await run(ground.session, plan.down.statements)
     if refusal:
         return Trial(replace(proof, down=_refused(refusal)), down=refusal)
     back = left_over(await ground.read(), normalise(start, EXACTLY), plan.down.by_hand, EXACTLY)
-    return Trial(replace(proof, down=_differing(back)))
+    return Trial(replace(proof, down=differing(back)))
 
 
 async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], str]:
@@ -97,7 +97,7 @@ async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], 
         await ground.read(), exactly, made.by_hand, replace(EXACTLY, server_versions=False)
     )
     if left:
-        return made.by_hand, f"the scratch database is not as the target: {_differing(left)}"
+        return made.by_hand, f"the scratch database is not as the target: {differing(left)}"
     return made.by_hand, ""
 
 
@@ -115,7 +115,8 @@ def _refused(refusal: Refusal) -> str:
     return f"statement {statement.number} ({statement.object}) was refused: {refusal.said}"
 
 
-def _differing(changes: Sequence[Change]) -> str:
+def differing(changes: Sequence[Change]) -> str:
+    """Say what differs, the first of it in full; empty for nothing."""
     if not changes:
         return ""
     more = f"\n… and {len(changes) - _MOST_SHOWN} more" if len(changes) > _MOST_SHOWN else ""

@@ -15,7 +15,7 @@ from typing import TypeVar
 import asyncpg
 
 from pgdrift.core.model import Snapshot
-from pgdrift.errors import ReconcileError
+from pgdrift.errors import ReconcileError, SourceError
 from pgdrift.log import redact
 
 T = TypeVar("T")
@@ -65,11 +65,7 @@ async def attempt(target: Target, do: Callable[[], Awaitable[T]], *, dry_run: bo
 
 async def _open(target: Target) -> None:
     await target.session.execute("SET TRANSACTION READ WRITE")
-    await target.session.fetch(
-        "SELECT pg_catalog.set_config(s.key, s.value, true)"
-        " FROM pg_catalog.json_each_text($1::pg_catalog.json) s",
-        json.dumps(dict(target.settings)),
-    )
+    await _set_local(target)
     free = await target.session.fetchval(
         "SELECT pg_catalog.pg_try_advisory_xact_lock($1)", _ONE_AT_A_TIME
     )
@@ -77,6 +73,69 @@ async def _open(target: Target) -> None:
         raise ReconcileError(
             f"{target.where}: {_TAKEN}", reason="busy", hint="wait for them, and look what they did"
         )
+
+
+async def hold(target: Target) -> None:
+    """Let a session write, and be the only one of us in its database for as long as it lives.
+
+    For work that is more than one transaction.
+    Raises ReconcileError (busy) with who holds it.
+    """
+    session = target.session
+    if not await session.fetchval("SELECT pg_catalog.pg_try_advisory_lock($1)", _ONE_AT_A_TIME):
+        who = await session.fetchval(_HOLDER, _ONE_AT_A_TIME)
+        raise ReconcileError(
+            f"{target.where}: somebody else is at work here right now{f': {who}' if who else ''}",
+            reason="busy",
+            hint="wait until that session has ended: its server may still be busy with a statement"
+            " although nobody waits for it any more",
+        )
+    await session.execute("SET default_transaction_read_only = off")
+
+
+async def holds(session: asyncpg.Connection) -> bool:
+    """Tell whether the lock of `hold` is still this session's: a pooler may have given another."""
+    return bool(await session.fetchval(_HELD, _ONE_AT_A_TIME))
+
+
+# An advisory lock with one key of 64 bits shows its halves, and 1.
+_OURS = """l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+    AND (l.classid::int8 << 32) | l.objid::int8 = $1 AND l.database = (
+        SELECT d.oid FROM pg_catalog.pg_database d
+        WHERE d.datname = pg_catalog.current_database()
+    )"""
+_HELD = f"""SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND {_OURS})"""
+_HOLDER = f"""SELECT pg_catalog.format(
+        'process %s of %s (%s), since %s UTC', a.pid, a.usename, a.application_name,
+        pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
+    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+    WHERE {_OURS} LIMIT 1"""
+
+
+async def look(target: Target) -> Snapshot:
+    """Return what there is now, in the transaction that is open, what it did itself included.
+
+    The settings that a catalog is read under hold for that alone.
+    """
+    await target.session.execute("SAVEPOINT pgdrift_look")
+    await _set_local(target)
+    try:
+        found = await target.read()
+    except SourceError as error:
+        # Here it is part of what is done, and whoever does it knows what a lock or a loss means.
+        raise error.__cause__ or error from error
+    await target.session.execute("ROLLBACK TO SAVEPOINT pgdrift_look")
+    await target.session.execute("RELEASE SAVEPOINT pgdrift_look")
+    return found
+
+
+async def _set_local(target: Target) -> None:
+    await target.session.fetch(
+        "SELECT pg_catalog.set_config(s.key, s.value, true)"
+        " FROM pg_catalog.json_each_text($1::pg_catalog.json) s",
+        json.dumps(dict(target.settings)),
+    )
 
 
 @contextmanager

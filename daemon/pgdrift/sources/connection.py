@@ -42,6 +42,13 @@ _SETTINGS = {
     "max_parallel_workers_per_gather": "0",
 }
 
+# What bounds a session, and says nothing of how values read.
+_LIMITS = frozenset(
+    """
+    search_path default_transaction_read_only statement_timeout lock_timeout
+    idle_in_transaction_session_timeout application_name client_connection_check_interval
+    """.split()
+)
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -60,8 +67,12 @@ async def connect(
     lock_timeout: float = 2.0,
     connect_timeout: float = 10.0,
     more: Mapping[str, str] = NOTHING,
+    as_its_own: bool = False,
 ) -> Connection:
     """Return a read-only session; all times are in seconds. `more` are settings beside ours.
+
+    `as_its_own`: whatever else is run there takes times, numbers and their like as the database
+    does for everybody; only `reading` sets what a catalog is read under.
 
     Raises ConfigError (invalid) for a DSN that is none, SourceError for all that a server, or
     the way to it, can have against it.
@@ -77,7 +88,8 @@ async def connect(
         async with asyncio.timeout(connect_timeout):
             for host, port in without_tls(url):
                 await _refuse_rubbish(host, port, where)
-            session = await _open(url, settings, command_timeout=statement_timeout + 10.0)
+            asked = {n: v for n, v in settings.items() if n in _LIMITS} if as_its_own else settings
+            session = await _open(url, asked, command_timeout=statement_timeout + 10.0)
     session.where, session.settings = where, settings
     try:
         await _refuse_strangers(session)
@@ -95,6 +107,7 @@ async def connection(
     lock_timeout: float = 2.0,
     connect_timeout: float = 10.0,
     more: Mapping[str, str] = NOTHING,
+    as_its_own: bool = False,
     closing: float = 2.0,
 ) -> AsyncIterator[Connection]:
     """Give what `connect` returns, and close it at the end, within `closing` seconds."""
@@ -104,6 +117,7 @@ async def connection(
         lock_timeout=lock_timeout,
         connect_timeout=connect_timeout,
         more=more,
+        as_its_own=as_its_own,
     )
     try:
         yield session

@@ -215,6 +215,12 @@ class Store:
             return await declaring.declare(c, point, pack, snapshot, settled, seen)
 
     @_whole
+    async def keep_event(self, event: Event) -> None:
+        """Keep a line of an environment's timeline that no look and no sync point speaks of."""
+        async with self._writing() as c:
+            await books.keep_events(c, (event,))
+
+    @_whole
     async def declare_at(self, point: SyncPoint, applied: Applied) -> Declaration:
         """Keep a new sync point of what there was when a migration was applied.
 

@@ -1,0 +1,361 @@
+"""A way of a plan carried out, transaction by transaction, each written down before and after.
+
+In come a target that is held, a record and what is to be run; out comes what there is afterwards,
+or an error that says exactly what is done and what is not. What the schema was before each
+transaction, and is to be after the last, is looked at inside of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import asyncpg
+
+from pgdrift.core.compare import compare
+from pgdrift.core.model import Change, Snapshot
+from pgdrift.core.plan.model import Statement, Way
+from pgdrift.errors import ReconcileError
+from pgdrift.log import redact
+from pgdrift.reconcile.doubt import left_half, settled
+from pgdrift.reconcile.holders import others
+from pgdrift.reconcile.journal import Journal
+from pgdrift.reconcile.prove import differing
+from pgdrift.reconcile.running import SETTINGS
+from pgdrift.reconcile.stamp import Stamp, stamp
+from pgdrift.reconcile.writing import Target, holds, look
+from pgdrift.retry import backoff_seconds
+
+# Another try may find the lock free, and leaves nothing behind.
+_AGAIN = ("55P03", "40P01", "40001")
+_GONE = ("08", "57P")
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How long a statement waits for a lock, how often it is tried, how far apart; in seconds."""
+
+    lock_timeout: float = 2.0
+    tries: int = 8
+    most_apart: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is to be done: one way of a plan, what is to be there at the end, and who is told.
+
+    `judge` returns what differs from that; `tell` hears of each statement and how many seconds it
+    took; `stamp` is what a ledger is to know of it.
+    """
+
+    way: Way
+    title: str
+    judge: Callable[[Snapshot], Sequence[Change]]
+    tell: Callable[[str], None]
+    stamp: Stamp
+    care: Care = field(default_factory=Care)
+
+
+@dataclass(slots=True)
+class _Work:
+    target: Target
+    journal: Journal
+    course: Course
+    state: Snapshot
+    done: set[int]
+    # Where it is now: the transaction, its statement, and whether it was told to commit.
+    transaction: int = 0
+    statement: int = 0
+    committing: bool = False
+
+    @property
+    def session(self) -> asyncpg.Connection:
+        return self.target.session
+
+
+async def carry_out(target: Target, journal: Journal, course: Course, start: Snapshot) -> Snapshot:
+    """Do what is not done yet; return what there is afterwards.
+
+    `start` is what there must be now. Raises ReconcileError.
+    """
+    run = journal.run()
+    work = _Work(target, journal, course, start, set(run.done if run else ()))
+    try:
+        for setting in SETTINGS:
+            await work.session.execute(setting)
+        await _wait_at_most(work.session, course.care.lock_timeout)
+        for number, together in groupby(course.way.statements, key=lambda s: s.transaction):
+            if number not in work.done:
+                await _patiently(work, list(together))
+        await _finish(work)
+    except asyncpg.PostgresError as error:
+        raise _stopped(work, error) from error
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise _lost(work) from error
+    journal.write("ended")
+    return work.state
+
+
+async def settle(target: Target, journal: Journal, way: Way, title: str) -> Snapshot:
+    """Find out what became of a transaction whose end is not written down; write that down.
+
+    Return what there must be now. Raises ReconcileError where nobody can tell.
+    """
+    run = journal.run()
+    if run and run.open is not None:
+        together = [s for s in way.statements if s.transaction == run.open.transaction]
+        done = await settled(target, journal, title, run.open, together)
+        journal.write("done" if done else "not_done", transaction=run.open.transaction, found=True)
+        run = journal.run()
+    number = max(run.done, default=0) if run else 0
+    kept = journal.kept(title, number)
+    if kept is None:
+        raise ReconcileError(
+            f"{journal.path}: the schema after transaction {number} is not kept",
+            reason="in_doubt",
+            hint="take the folder `applied` as it was written; else plan anew from what there is",
+        )
+    return kept
+
+
+async def _wait_at_most(session: asyncpg.Connection, seconds: float) -> None:
+    await session.execute(
+        "SELECT pg_catalog.set_config('lock_timeout', $1, false)", str(round(seconds * 1000))
+    )
+    if session.get_server_version().major >= 14:
+        # Who is killed is not to work on for nobody.
+        await session.execute("SET client_connection_check_interval = '10s'")
+
+
+async def _patiently(work: _Work, together: Sequence[Statement]) -> None:
+    """Do one transaction, tried again where a lock was not to be had, or the server chose us."""
+    failures = 0
+    while True:
+        try:
+            await (_alone if any(s.step.alone for s in together) else _together)(work, together)
+            return
+        except asyncpg.PostgresError as error:
+            failures += 1
+            if error.sqlstate not in _AGAIN or failures >= work.course.care.tries:
+                raise
+            wait = backoff_seconds(failures, base=0.5, most=work.course.care.most_apart)
+            wait *= random.uniform(0.5, 1.0)  # noqa: S311  nothing secret
+            number = work.statement
+            held = await others(work.session, [n for s in together for n in s.step.on])
+            why = "; ".join([str(error), *held])
+            work.course.tell(f"statement {number} waits: {why}; again in {wait:.1f} s")
+        await asyncio.sleep(wait)
+
+
+async def _together(work: _Work, together: Sequence[Statement]) -> None:
+    number = together[0].transaction
+    work.transaction, work.statement, work.committing = number, together[0].number, False
+    work.journal.write("running", transaction=number, statements=[s.number for s in together])
+    began = time.monotonic()
+    await work.session.execute("BEGIN")
+    try:
+        await _unmoved(work)
+        for statement in together:
+            await _run(work, statement)
+        found = await look(work.target)
+        if together[-1] is work.course.way.statements[-1]:
+            _judged(work, found)
+            await stamp(work.session, work.course.stamp)
+        xid = int(await work.session.fetchval("SELECT pg_catalog.pg_current_xact_id()::text"))
+        work.journal.keep(work.course.title, number, found)
+        work.journal.write("committing", transaction=number, xid=xid)
+        work.committing = True
+        await work.session.execute("COMMIT")
+    except BaseException as error:
+        if not work.committing:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await work.session.execute("ROLLBACK")
+            _note(work, error)
+        elif isinstance(error, asyncpg.PostgresError) and not _is_lost(error):
+            # A deferred constraint can refuse a commit: then nothing of it is there.
+            work.committing = False
+            _note(work, error)
+        raise
+    _is_done(work, found, time.monotonic() - began)
+
+
+async def _alone(work: _Work, together: Sequence[Statement]) -> None:
+    (statement,) = together
+    number = statement.transaction
+    work.transaction, work.statement, work.committing = number, statement.number, False
+    await work.session.execute("BEGIN")
+    try:
+        await _unmoved(work)
+    finally:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await work.session.execute("ROLLBACK")
+    work.journal.write("running", transaction=number, statements=[statement.number])
+    # From here on it may be done, whole or by half, whatever becomes of us.
+    work.committing = True
+    began = time.monotonic()
+    try:
+        await _run(work, statement)
+    except asyncpg.PostgresError as error:
+        if not _is_lost(error):
+            await left_half(work.session, statement)
+            work.committing = False
+            _note(work, error)
+        raise
+    await work.session.execute("BEGIN")
+    found = await look(work.target)
+    await work.session.execute("ROLLBACK")
+    work.journal.keep(work.course.title, number, found)
+    _is_done(work, found, time.monotonic() - began)
+
+
+async def _run(work: _Work, statement: Statement) -> None:
+    work.statement = statement.number
+    began = time.monotonic()
+    await work.session.execute(statement.step.sql)
+    seconds = time.monotonic() - began
+    count = len(work.course.way.statements)
+    headline = f"{statement.action} {statement.object.name}"
+    work.course.tell(f"{statement.number}/{count} {headline}: {seconds:.2f} s")
+
+
+async def _unmoved(work: _Work) -> None:
+    """Raise where the schema is not what it must be, or the lock is not ours any more."""
+    if not await holds(work.session):
+        raise ReconcileError(
+            f"{work.target.where}: the lock that keeps others of us away is lost;"
+            f" {_standing(work)}",
+            reason="stopped" if work.done else "refused",
+            hint="a pooler that gives each transaction another session cannot be worked through:"
+            " name the server itself",
+        )
+    refuse_moved(work.target.where, work.state, await look(work.target), _standing(work))
+
+
+def refuse_moved(where: str, expected: Snapshot, found: Snapshot, standing: str) -> None:
+    """Raise ReconcileError (moved) where the schema is not as it must be, with the difference."""
+    lacking = sorted(expected.kinds - found.kinds)
+    changes = compare(expected, found).changes
+    if not changes and not lacking:
+        return
+    why = differing(changes).partition("\n")[2] if changes else ""
+    unread = [f"{kind.replace('_', ' ')} cannot be read here" for kind in lacking]
+    raise ReconcileError(
+        f"{where} is not what the plan was made of; {standing}:\n" + "\n".join([*unread, why]),
+        reason="moved",
+        hint="plan anew: `pgdrift plan` takes what there is now",
+    )
+
+
+def _judged(work: _Work, found: Snapshot) -> None:
+    if differs := work.course.judge(found):
+        raise ReconcileError(
+            f"{work.target.where} would not be what the plan says; {_standing(work)};"
+            f" {differing(differs)}",
+            reason="stopped" if work.done else "unproved",
+            hint="prove the plan on a server of the target's version and extensions",
+        )
+
+
+async def _finish(work: _Work) -> None:
+    """Judge and stamp where the last statement was no part of a transaction, or was done before."""
+    await work.session.execute("BEGIN")
+    try:
+        found = await look(work.target)
+        _judged(work, found)
+        await stamp(work.session, work.course.stamp)
+    except BaseException:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await work.session.execute("ROLLBACK")
+        raise
+    await work.session.execute("COMMIT")
+    work.state = found
+
+
+def _is_done(work: _Work, found: Snapshot, seconds: float) -> None:
+    work.committing = False
+    work.done.add(work.transaction)
+    work.state = found
+    work.journal.write("done", transaction=work.transaction, seconds=round(seconds, 3))
+
+
+def _note(work: _Work, error: BaseException) -> None:
+    """Write down that a transaction failed, and that nothing of it is there."""
+    said = redact(str(error).splitlines()[0]) if str(error) else type(error).__name__
+    if isinstance(error, asyncpg.PostgresError | ReconcileError) and not _is_lost(error):
+        work.journal.write(
+            "failed", transaction=work.transaction, statement=work.statement, said=said
+        )
+
+
+def _is_lost(error: BaseException) -> bool:
+    return (getattr(error, "sqlstate", None) or "").startswith(_GONE)
+
+
+def _standing(work: _Work) -> str:
+    """Say which statements are done, and which are not."""
+    all_of_them = [s.number for s in work.course.way.statements]
+    done = [s.number for s in work.course.way.statements if s.transaction in work.done]
+    if not done:
+        return "nothing was changed"
+    return f"done: statements {_span(done)}; not done: {_span(all_of_them[len(done) :]) or 'none'}"
+
+
+def _span(numbers: Sequence[int]) -> str:
+    if len(numbers) < 2:
+        return "".join(map(str, numbers))
+    return f"{numbers[0]} to {numbers[-1]}"
+
+
+def _stopped(work: _Work, error: asyncpg.PostgresError) -> ReconcileError:
+    if _is_lost(error):
+        return _lost(work)
+    statement = next((s for s in work.course.way.statements if s.number == work.statement), None)
+    what = f"statement {work.statement}"
+    if statement:
+        what += f" ({statement.action} {statement.object.name})"
+    reason = "stopped" if work.done else "refused"
+    if not work.done and error.sqlstate == "42501":
+        reason = "permission"
+    elif not work.done and error.sqlstate in _AGAIN:
+        reason = "busy"
+    detail = f"\n{error.detail}" if getattr(error, "detail", None) else ""
+    return ReconcileError(
+        f"{work.target.where}: {what} was refused: {redact(str(error))}{redact(detail)}\n"
+        f"{_standing(work)}",
+        reason=reason,
+        hint=_way_back(work),
+    )
+
+
+def _lost(work: _Work) -> ReconcileError:
+    where = f"{work.target.where}: the connection was lost"
+    if work.committing:
+        return ReconcileError(
+            f"{where} at statement {work.statement}: whether transaction {work.transaction} is"
+            f" done nobody knows yet; before it, {_standing(work)}",
+            reason="in_doubt",
+            hint="--resume finds out, and goes on from there",
+        )
+    return ReconcileError(
+        f"{where} at statement {work.statement}: its server undoes transaction"
+        f" {work.transaction}; before it, {_standing(work)}",
+        reason="interrupted",
+        hint=_way_back(work),
+    )
+
+
+def _way_back(work: _Work) -> str:
+    if not work.done:
+        return "mend what the words name and apply it again"
+    back = (
+        f"{work.journal.folder.parent}/{'target' if work.course.title == 'up' else 'source'}.json"
+    )
+    return (
+        "mend what the words name and go on with --resume; or go back from here: `pgdrift plan"
+        f" TARGET {back} --prove -o FOLDER`, and apply that"
+    )
