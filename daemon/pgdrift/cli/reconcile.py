@@ -80,9 +80,9 @@ def rehearse(
 ) -> int:
     """Try a plan on the very database that it is for.
 
-    All of it is rolled back. Says which locks were taken and how long they would be held, which rows and rights stand
-    against it, and what would differ in the end. Locks are real while it lasts: others wait. What
-    cannot run in a transaction is listed, and not run.
+    All of it is rolled back. Says which locks were taken and how long they would be held, which
+    rows and rights stand against it, and what would differ in the end. Locks are real while it
+    lasts: others wait. What cannot run in a transaction is listed, and not run.
 
     Exits 0 when all went well, 1 when something was refused or would differ, and 2 when it could
     not be tried.
@@ -173,8 +173,8 @@ def rollback(
 ) -> int:
     """Take back a plan that was applied, by its own way back.
 
-    With the same care. Refused where the schema has moved on since, with what is other. It restores the schema; rows
-    of what the plan dropped are in the backup that was made then.
+    With the same care. Refused where the schema has moved on since, with what is other. It
+    restores the schema; rows of what the plan dropped are in the backup that was made then.
 
     Exits 2 when it is not done, or not all of it, and says which.
     """
@@ -206,8 +206,8 @@ def plans(
 ) -> int:
     """Show plans, and what became of each statement.
 
-    Wherever it was run. Read from the records that `apply` and `rollback` keep in the plan's folder; no server is
-    asked. What is in doubt, `apply --resume` finds out.
+    Wherever it was run. Read from the records that `apply` and `rollback` keep in the plan's
+    folder; no server is asked. What is in doubt, `apply --resume` finds out.
     """
     rows = [_standing(each) for each in _plans_in(folder)]
     if fmt is Format.JSON:
