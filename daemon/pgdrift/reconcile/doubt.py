@@ -31,7 +31,11 @@ async def settled(
     before = journal.kept(way, attempt.transaction - 1)
     with told(target.where):
         if before is not None and any(s.step.alone for s in together):
-            return await _alone_is_done(target, before, together[0])
+            found = await _left_by(target, before, together[0])
+            if found is not None:
+                # Who was cut off may not have come to keep it.
+                journal.keep(way, attempt.transaction, found)
+            return found is not None
         if attempt.xid is None:
             # It is told to commit only after that is written down.
             return False
@@ -68,18 +72,19 @@ def _equal(kept: Snapshot | None, found: Snapshot) -> bool:
     return kept is not None and not compare(kept, found).changes
 
 
-async def _alone_is_done(target: Target, before: Snapshot, statement: Statement) -> bool:
+async def _left_by(target: Target, before: Snapshot, statement: Statement) -> Snapshot | None:
+    """Return what there is where a statement is done, None where it is not."""
     await left_half(target.session, statement)
     await target.session.execute("BEGIN")
     found = await look(target)
     await target.session.execute("ROLLBACK")
     changes = compare(before, found).changes
     if not changes:
-        return False
+        return None
     if all(_is_of(change, statement) for change in changes):
         is_there = statement.object in found.objects
         if is_there != (statement.verb is Verb.DROP):
-            return True
+            return found
     attempt = Attempt(statement.transaction)
     raise _unknown(target, attempt, "it runs in no transaction", before, found)
 
