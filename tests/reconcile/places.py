@@ -11,7 +11,7 @@ from pgdrift.core.model import Snapshot
 from pgdrift.reconcile.writing import Target
 from pgdrift.sources.catalog import read_catalog, snapshot
 from pgdrift.sources.connection import connection
-from pgdrift.sources.ledger import ledger_schemas
+from pgdrift.sources.ledger_found import ledger_schemas
 
 # All that a script could leave behind: what hangs on nothing included.
 _CATALOGS = """

@@ -13,7 +13,8 @@ import pytest
 
 from pgdrift.core.model import Ledger, LedgerMark
 from pgdrift.sources.connection import Connection, connection, reading
-from pgdrift.sources.ledger import ledger_schemas, read_ledger
+from pgdrift.sources.ledger import read_ledger
+from pgdrift.sources.ledger_found import ledger_schemas
 
 pytestmark = pytest.mark.db
 

@@ -85,7 +85,7 @@ async def target_at(place: Place, key: bytes = b"") -> AsyncIterator[Target]:
     from pgdrift.reconcile.writing import Target
     from pgdrift.sources.catalog import read_catalog
     from pgdrift.sources.connection import connection
-    from pgdrift.sources.ledger import ledger_schemas
+    from pgdrift.sources.ledger_found import ledger_schemas
 
     async with connection(place.dsn, statement_timeout=_SECONDS) as session:
 

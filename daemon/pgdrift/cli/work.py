@@ -45,7 +45,7 @@ async def working(place: Place, limits: Limits, name: str) -> AsyncIterator[Targ
     from pgdrift.reconcile.writing import Target
     from pgdrift.sources.catalog import read_catalog
     from pgdrift.sources.connection import connection
-    from pgdrift.sources.ledger import ledger_schemas
+    from pgdrift.sources.ledger_found import ledger_schemas
 
     own = sides.own_kinds(cluster=False)
     async with connection(

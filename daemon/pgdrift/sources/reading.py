@@ -23,7 +23,8 @@ from pgdrift.sources.catalog import count_not_compared, read_catalog
 from pgdrift.sources.commits import commit_times
 from pgdrift.sources.connection import Connection, close, connect, reading
 from pgdrift.sources.histories import read_histories
-from pgdrift.sources.ledger import ledger_schemas, read_before, read_ledger
+from pgdrift.sources.ledger import read_before, read_ledger
+from pgdrift.sources.ledger_found import ledger_schemas
 from pgdrift.sources.unknown import Unknown, read_unknown
 
 log = get_logger("sources.reading")
