@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import structlog
 from aiohttp import web
 
 from pgdrift import __version__, log, rules
@@ -29,6 +28,7 @@ from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes
 from pgdrift.core.look import Upstream, remembered
 from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
+from pgdrift.crew import Crew, Member
 from pgdrift.errors import SinkError, StoreError
 from pgdrift.metrics import Metrics, Named
 from pgdrift.parts import scratch_of, source, upstream_of, upstream_of_file, watched
@@ -44,7 +44,7 @@ from pgdrift.sinks.slack_answers import Desk
 from pgdrift.sinks.slack_marks import Shown
 from pgdrift.sinks.slack_socket import desks, listen
 from pgdrift.sources.files import FileSource
-from pgdrift.sources.notifications import Ear, Listener
+from pgdrift.sources.notifications import Listener
 from pgdrift.sources.reading import Source
 from pgdrift.sources.scratch import Scratch
 from pgdrift.sources.settle import Settlement
@@ -93,10 +93,8 @@ class Daemon:
     deputies: Deputies | None = None
     standings: dict[str, Standing] = field(default_factory=dict)
     incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
-    watches: list[Watch] = field(default_factory=list)
-    listeners: dict[str, Listener] = field(default_factory=dict)
+    crew: Crew = field(init=False)
     looked: set[str] = field(default_factory=set)
-    waiting: set[str] = field(default_factory=set)
     files: dict[str, FileSource] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
     lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
@@ -118,6 +116,7 @@ class Daemon:
             self._trays,
             lambda: self.marks,
         )
+        self.crew = self._crew()
         self.alive = self._alive()
 
     async def run(self) -> None:
@@ -164,28 +163,34 @@ class Daemon:
         scratch = self.scratch = scratch_of(self.settings)
         self.files.clear()
         self.alive = self._alive()
-        names = self.settings.environments
-        sources = {name: source(self.settings, name, scratch) for name in names}
-        settlement = Settlement(scratch)
+        crew = self.crew = self._crew()
         self.post = Post(self._counter())
-        self.watches = [self._watch(n, found, settlement) for n, found in sources.items()]
-        self.listeners = dict(self._listeners())
         try:
             async with asyncio.TaskGroup() as group:
-                looks = [group.create_task(w.run(ending), name="watch") for w in self.watches]
+                for name in self.settings.environments:
+                    crew.start(name, group)
                 telling = self.post.run(self.settings.alerts.channels, ending)
-                ends = [*looks, group.create_task(telling, name="post")]
+                post = group.create_task(telling, name="post")
                 helpers = [group.create_task(c) for c in self._helpers()]
                 await self._next_round()
                 ending.set()
-                await asyncio.wait(ends, timeout=STOP_SECONDS)
-                for task in (*ends, *helpers):
+                told = asyncio.wait({post}, timeout=STOP_SECONDS)
+                await asyncio.gather(crew.stop(*crew.names), told)
+                for task in (post, *helpers):
                     task.cancel()
         finally:
-            # Side by side: each silent server takes its two seconds.
-            await asyncio.gather(*(found.close() for found in (*sources.values(), scratch)))
+            await scratch.close()
         # Not before what ran with the old ones has ended.
         self.settings = self.configuration.settings
+
+    def _crew(self) -> Crew:
+        settlement = Settlement(self.scratch)
+        return Crew(lambda name: self._member(name, settlement), STOP_SECONDS)
+
+    def _member(self, name: str, settlement: Settlement) -> Member:
+        found = source(self.settings, name, self.scratch)
+        watch = self._watch(name, found, settlement)
+        return Member(watch, found, self._listener(watch))
 
     def _watch(self, name: str, found: Source | FileSource, settlement: Settlement) -> Watch:
         timing = Timing(
@@ -201,10 +206,10 @@ class Daemon:
             looked=self.metrics.looked,
             changed=self._changed,
             wake_sinks=self.post.wake,
-            wake_upstream=lambda: self._wake_upstream(name),
+            wake_upstream=lambda: self.crew.wake_upstream(name),
             settle=settlement.settle,
             woken=self.metrics.woken,
-            remarks=lambda: self._remarks(name),
+            remarks=lambda: self.crew.remarks(name),
         )
         return Watch(watched(self.settings, name), timing, ports)
 
@@ -219,30 +224,24 @@ class Daemon:
         yield self.alive.run()
         yield from (listen(desk) for desk in self._desks())
         yield self._shown().run()
-        yield from (self._listen(name, listener) for name, listener in self.listeners.items())
 
-    async def _listen(self, name: str, listener: Listener) -> None:
-        structlog.contextvars.bind_contextvars(environment=name)
-        await listener.run()
-
-    def _listeners(self) -> Iterator[tuple[str, Listener]]:
-        for watch in self.watches:
-            name = watch.watched.name
-            environment = self.settings.environments[name]
-            if self.settings.listens(name):
-                hear = partial(self._hear, watch)
-                yield name, Listener(environment.read_dsn, hear, environment.notify)
+    def _listener(self, watch: Watch) -> Listener | None:
+        name = watch.watched.name
+        if not self.settings.listens(name):
+            return None
+        environment = self.settings.environments[name]
+        return Listener(environment.read_dsn, partial(self._hear, watch), environment.notify)
 
     def _hear(self, watch: Watch, payload: str) -> None:
         if payload:
             self.metrics.heard(watch.watched.name)
         watch.hear(payload)
 
-    def _remarks(self, name: str) -> tuple[str, ...]:
-        return self.listeners[name].notes if name in self.listeners else ()
-
     def _ears(self) -> Mapping[str, bool]:
-        return {name: found.state is Ear.UP for name, found in self.listeners.items()}
+        return self.crew.ears()
+
+    def _live(self) -> bool:
+        return self.crew.turns()
 
     def _upstream(self, follows: str | None) -> Callable[[], Awaitable[Upstream | None]]:
         async def upstream() -> Upstream | None:
@@ -273,12 +272,7 @@ class Daemon:
         self._count_step(step)
         if step.incidents:
             self.incidents[step.environment] = await self.store.incidents(step.environment)
-        for watch in self.watches:
-            # What moved here, or was looked at as it was, may be what another waits for.
-            name, follows = watch.watched.name, watch.watched.follows
-            if follows == step.environment and (step.snapshot or name in self.waiting):
-                self.waiting.discard(name)
-                watch.wake.set()
+        self.crew.kept(step)
 
     def _count_step(self, step: Step) -> None:
         if step.applied:
@@ -289,17 +283,10 @@ class Daemon:
             if incident.state is State.RESOLVED and incident.id in open_:
                 self.metrics.over(incident)
 
-    def _wake_upstream(self, name: str) -> None:
-        self.waiting.add(name)
-        for watch in self.watches:
-            if watch.watched.name == self.settings.environments[name].follows:
-                watch.hurry()
-
     def _publish(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing
         self.looked.add(standing.environment)
-        if listener := self.listeners.get(standing.environment):
-            listener.allow(seen=standing.could_look)
+        self.crew.published(standing)
         self.matched |= {name for a in standing.against for name, _ in a.ignored_by}
 
     def _changed(self, environment: str, counts: Mapping[Origin, int]) -> None:
@@ -320,9 +307,7 @@ class Daemon:
 
     def _rotated(self, name: str) -> None:
         """Look at an environment with its new connection URL, not only when its turn comes."""
-        for watch in self.watches:
-            if watch.watched.name == name:
-                watch.wake.set()
+        self.crew.wake(lambda of: of == name)
 
     def _counter(self) -> Counter:
         s, names = self.store, frozenset(self.settings.alerts.channels)
@@ -364,9 +349,7 @@ class Daemon:
     async def _order(self, order: Order) -> Mark:
         """Keep what somebody said in a channel, and look whether it changes anything."""
         mark = await self.store.mark(order, _now())
-        for watch in self.watches:
-            if mark.is_for(watch.watched.name):
-                watch.wake.set()
+        self.crew.wake(mark.is_for)
         return mark
 
     async def _heed(self) -> None:
@@ -378,9 +361,8 @@ class Daemon:
                     said = await self.store.marks(holding_at=_now())
                     news = {*said} ^ {*self.marks} if seen else ()
                     seen, self.marks = moved, said
-                    for watch in self.watches:
-                        if any(mark.is_for(watch.watched.name) for mark in news):
-                            watch.wake.set()
+                    for mark in news:
+                        self.crew.wake(mark.is_for)
             await asyncio.sleep(_HEED_SECONDS)
 
     def _shown(self) -> Shown:
@@ -490,11 +472,6 @@ class Daemon:
 
     def _open_incidents(self) -> Iterable[Incident]:
         return [i for some in self.incidents.values() for i in some]
-
-    def _live(self) -> bool:
-        """Tell whether every watch has turned within twice the time that it may take."""
-        now = time.monotonic()
-        return all(now - w.turned_at <= 2 * w.timing.longest() for w in self.watches)
 
 
 @contextmanager

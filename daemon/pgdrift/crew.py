@@ -1,0 +1,137 @@
+"""The watches that run, one by one: each environment's comes and goes while the others run on.
+
+In come names of environments, and a function that makes what watches one; which names those are,
+and when, is decided elsewhere. What is a bug in one watch ends them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from pgdrift.core.book import Step
+from pgdrift.core.model import Standing
+from pgdrift.sources.notifications import Ear, Listener
+from pgdrift.watch import Watch
+
+
+class Closable(Protocol):
+    """What an environment is read from."""
+
+    def close(self) -> Awaitable[None]:
+        """End its connections."""
+
+
+@dataclass(slots=True)
+class Member:
+    """What watches one environment; `listener` is None where there is nothing to listen to."""
+
+    watch: Watch
+    source: Closable
+    listener: Listener | None = None
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Watch until `ending` is set or cancelled, and close what it was read from."""
+        structlog.contextvars.bind_contextvars(environment=self.watch.watched.name)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(of.run()) for of in (self.listener,) if of]
+                await self.watch.run(self.ending)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self.source.close()
+
+
+@dataclass(slots=True)
+class Crew:
+    """All members, by environment. `patience` is for how many seconds a look is waited for."""
+
+    make: Callable[[str], Member]
+    patience: float
+    _members: dict[str, Member] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    # Environments whose judgement waits for a look at what they follow.
+    _waiting: set[str] = field(default_factory=set)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The environments that are watched."""
+        return frozenset(self._members)
+
+    def start(self, name: str, group: asyncio.TaskGroup) -> None:
+        """Watch an environment from now on, in this group; one that is watched goes on."""
+        if name not in self._members:
+            member = self._members[name] = self.make(name)
+            self._tasks[name] = group.create_task(member.run(), name=f"watch {name}")
+
+    async def stop(self, *names: str) -> None:
+        """Return when these are watched no more. A look that runs is finished, within patience."""
+        tasks = [self._tasks[name] for name in names if name in self._tasks]
+        for name in names:
+            if name in self._members:
+                self._members[name].ending.set()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self.patience)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for name in names:
+            self._members.pop(name, None)
+            self._tasks.pop(name, None)
+            self._waiting.discard(name)
+
+    def wake(self, of: Callable[[str], bool]) -> None:
+        """Look soon at those environments of which this holds."""
+        for name, member in self._members.items():
+            if of(name):
+                member.watch.wake.set()
+
+    def kept(self, step: Step) -> None:
+        """Wake who follows this environment: what moved there, or was looked at, concerns them."""
+        for name, member in self._members.items():
+            follows = member.watch.watched.follows
+            if follows == step.environment and (step.snapshot or name in self._waiting):
+                self._waiting.discard(name)
+                member.watch.wake.set()
+
+    def wake_upstream(self, name: str) -> None:
+        """Look soon at what an environment follows, and at the environment when that is kept."""
+        self._waiting.add(name)
+        follows = self._members[name].watch.watched.follows if name in self._members else None
+        if follows in self._members:
+            self._members[follows].watch.hurry()
+
+    def published(self, standing: Standing) -> None:
+        """Listen to an environment while it can be seen."""
+        if listener := self._listener(standing.environment):
+            listener.allow(seen=standing.could_look)
+
+    def remarks(self, name: str) -> tuple[str, ...]:
+        """Return what people should know of how an environment is listened to."""
+        listener = self._listener(name)
+        return listener.notes if listener else ()
+
+    def ears(self) -> Mapping[str, bool]:
+        """Return of each environment that is to be listened to whether it is."""
+        return {name: found.state is Ear.UP for name, found in self._listeners()}
+
+    def turns(self) -> bool:
+        """Tell whether every watch has turned within twice the time that it may take."""
+        now = time.monotonic()
+        watches = (member.watch for member in self._members.values())
+        return all(now - w.turned_at <= 2 * w.timing.longest() for w in watches)
+
+    def _listener(self, name: str) -> Listener | None:
+        return self._members[name].listener if name in self._members else None
+
+    def _listeners(self) -> Iterator[tuple[str, Listener]]:
+        for name, member in self._members.items():
+            if member.listener:
+                yield name, member.listener
