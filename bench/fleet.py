@@ -31,6 +31,13 @@ from bench.stage import server
 from bench.timing import Ratio, amount
 from pgdrift.sources.embedded import EmbeddedServer
 
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 # Looks may come so late, in intervals.
 _LATEST = 1.2
 _BLOCKED = 0.05
@@ -45,14 +52,21 @@ class Fleet:
     names: Sequence[str]
     folder: Path
     interval: float
-    port: int = field(default_factory=lambda: _free_port())
+    port: int = field(default_factory=_free_port)
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> float:
         """Start the daemon; return the seconds until its metrics show every environment."""
         began = time.perf_counter()
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pgdrift", "serve", "--config", str(self.folder / "fleet.yaml")),
+            *(
+                sys.executable,
+                "-m",
+                "pgdrift",
+                "serve",
+                "--config",
+                str(self.folder / "fleet.yaml"),
+            ),
             stderr=(self.folder / "log").open("ab"),
         )
         while len(await self.series("pgdrift_environment_up")) < len(self.names):  # noqa: ASYNC110
@@ -209,7 +223,9 @@ async def _all_change(of: Fleet) -> list[Ratio]:
     return [
         amount("changing all took", changing, "s"),
         amount("all changed: decided after", passed / of.interval, "intervals", 2),
-        amount("all changed, processor", 1000 * (of.processor() - processor) / len(of.names), "ms each"),
+        amount(
+            "all changed, processor", 1000 * (of.processor() - processor) / len(of.names), "ms each"
+        ),
         amount("all changed, memory", of.resident(), "MB", 250),
         amount("all changed, beats > 50 ms late", await _blocked(of) - blocked, ""),
     ]
@@ -220,12 +236,6 @@ async def _blocked(of: Fleet) -> float:
     found = await of.series("pgdrift_event_loop_lag_seconds_(?:bucket|count)")
     within = found.get(f'{{le="{_BLOCKED}"}}', 0.0)
     return found.get("", 0.0) - within
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _say(text: str) -> None:
