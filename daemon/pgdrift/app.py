@@ -28,10 +28,20 @@ from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes
 from pgdrift.core.look import Upstream, remembered
 from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
+from pgdrift.core.shares import Budget
+from pgdrift.core.still import Still
 from pgdrift.crew import Crew, Member
 from pgdrift.errors import SinkError, StoreError
 from pgdrift.metrics import Metrics, Named
-from pgdrift.parts import scratch_of, source, upstream_of, upstream_of_file, watched
+from pgdrift.parts import (
+    probing,
+    scratch_of,
+    servers_of,
+    source,
+    upstream_of,
+    upstream_of_file,
+    watched,
+)
 from pgdrift.reload import Configuration
 from pgdrift.settings import Settings
 from pgdrift.sinks import deliver, missing, pace
@@ -44,10 +54,12 @@ from pgdrift.sinks.slack_answers import Desk
 from pgdrift.sinks.slack_marks import Shown
 from pgdrift.sinks.slack_socket import desks, listen
 from pgdrift.sources.files import FileSource
+from pgdrift.sources.guest import Guest
 from pgdrift.sources.notifications import Listener
-from pgdrift.sources.reading import Source
 from pgdrift.sources.scratch import Scratch
+from pgdrift.sources.servers import Servers
 from pgdrift.sources.settle import Settlement
+from pgdrift.sparing import Sparing
 from pgdrift.store import Lane, Store, open_store
 from pgdrift.watch import Ports, Timing, Watch, first_of
 from pgdrift.web import make_app
@@ -97,6 +109,8 @@ class Daemon:
     looked: set[str] = field(default_factory=set)
     files: dict[str, FileSource] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
+    servers: Servers = field(default_factory=lambda: Servers(Budget()))
+    sparing: Sparing = field(init=False)
     lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
     marks: tuple[Mark, ...] = ()
@@ -117,6 +131,7 @@ class Daemon:
             lambda: self.marks,
         )
         self.crew = self._crew()
+        self.sparing = Sparing(self.store.touch)
         self.alive = self._alive()
 
     async def run(self) -> None:
@@ -163,6 +178,8 @@ class Daemon:
         scratch = self.scratch = scratch_of(self.settings)
         self.files.clear()
         self.alive = self._alive()
+        self.servers = servers_of(self.settings)
+        self.sparing = Sparing(self.store.touch, probing(self.settings, self.settings.environments))
         crew = self.crew = self._crew()
         self.post = Post(self._counter())
         try:
@@ -179,7 +196,7 @@ class Daemon:
                 for task in (post, *helpers):
                     task.cancel()
         finally:
-            await scratch.close()
+            await asyncio.gather(scratch.close(), self.servers.close())
         # Not before what ran with the old ones has ended.
         self.settings = self.configuration.settings
 
@@ -189,10 +206,30 @@ class Daemon:
 
     def _member(self, name: str, settlement: Settlement) -> Member:
         found = source(self.settings, name, self.scratch)
-        watch = self._watch(name, found, settlement)
-        return Member(watch, found, self._listener(watch))
+        if isinstance(found, FileSource):
+            return Member(self._watch(name, found, settlement), found)
+        server = self.servers.of(found.dsn)
+        guest = Guest(found, server, probing(self.settings, [name]))
+        watch = self._watch(name, guest, settlement)
+        watch.ports = replace(
+            watch.ports,
+            turn=guest.turn,
+            unmoved=guest.unmoved,
+            spare=partial(self._spare, guest),
+        )
+        return Member(watch, guest, self._listener(watch) if server.share.listen else None)
 
-    def _watch(self, name: str, found: Source | FileSource, settlement: Settlement) -> Watch:
+    async def _spare(self, guest: Guest, of: Still) -> datetime | None:
+        """Return until when nothing moved of all that a look would see, once that is kept."""
+        if of.upstream and not of.upstream.watched:
+            now = await self._upstream(of.upstream.name)()
+            if now is None or now.snapshot is not of.upstream.snapshot:
+                return None
+        at = await guest.unmoved_since()
+        kept = at is not None and await self.sparing.spare(of, at)
+        return at if kept else None
+
+    def _watch(self, name: str, found: Guest | FileSource, settlement: Settlement) -> Watch:
         timing = Timing(
             self.settings.interval(name).total_seconds(),
             self.settings.timeout(name).total_seconds(),

@@ -82,6 +82,18 @@ class Defaults(Section):
     )
 
 
+class ConnectionSettings(Section):
+    """How many connections the daemon opens to the servers that it watches, at the most.
+
+    Each server gets its share, whatever the others do. Of it one tells whether anything was
+    committed there at all; the rest is for looks, then for LISTEN, then for connections that are
+    kept between looks.
+    """
+
+    per_server: int = Field(20, ge=1, le=10_000, description="to one server (host and port)")
+    total: int = Field(200, ge=1, le=10_000, description="to all servers together")
+
+
 class SyncPointSettings(Section):
     """Which migrations declare a sync point when a look sees them applied.
 

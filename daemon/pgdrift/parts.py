@@ -5,17 +5,21 @@ Builds and starts nothing; the daemon and the command line use the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
 from pgdrift import rules
 from pgdrift.core.book import Book
 from pgdrift.core.kinds import classes, of_database
 from pgdrift.core.look import Upstream, Watched
 from pgdrift.core.model import Event
+from pgdrift.core.shares import Budget
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
 from pgdrift.settings import Settings
 from pgdrift.sources.files import FileSource
 from pgdrift.sources.reading import Source
 from pgdrift.sources.scratch import Scratch
+from pgdrift.sources.servers import Servers
 
 
 def watched(settings: Settings, name: str) -> Watched:
@@ -70,6 +74,29 @@ def source(
         statement_timeout=seconds,
         cluster=cluster or environment.cluster,
     )
+
+
+def servers_of(settings: Settings) -> Servers:
+    """Return the servers that environments are on, with their shares; none is asked yet."""
+    budget = Budget(settings.connections.per_server, settings.connections.total)
+    servers = Servers(budget)
+    servers.wanted(on_servers(settings))
+    return servers
+
+
+def on_servers(settings: Settings) -> Mapping[str, tuple[Callable[[], str], bool]]:
+    """Return of each environment on a server how to find its DSN, and whether to listen to it."""
+    return {
+        name: (of.read_dsn, settings.listens(name))
+        for name, of in settings.environments.items()
+        if of.snapshot is None
+    }
+
+
+def probing(settings: Settings, names: Iterable[str]) -> float:
+    """Return within how many seconds looks may share what they wait for: a tenth of an interval."""
+    intervals = [settings.interval(name).total_seconds() for name in names]
+    return min([1.0, *(seconds / 10 for seconds in intervals)])
 
 
 def upstream_of(name: str, book: Book, events: tuple[Event, ...] = ()) -> Upstream:

@@ -26,7 +26,12 @@ from pgdrift.alerting import AlertSettings
 from pgdrift.comparing import CompareSettings, read_ignore_file
 from pgdrift.core.model import CHANNELS, DRILL, LEDGER, REACH, SYNC, Origin
 from pgdrift.core.shown.render import one_line
-from pgdrift.environments import Defaults, EnvironmentSettings, ScratchSettings
+from pgdrift.environments import (
+    ConnectionSettings,
+    Defaults,
+    EnvironmentSettings,
+    ScratchSettings,
+)
 from pgdrift.errors import ConfigError, why
 from pgdrift.log import redact
 from pgdrift.section import Duration, Section
@@ -71,6 +76,7 @@ class Settings(BaseSettings):
 
     defaults: Defaults = Defaults()
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
+    connections: ConnectionSettings = ConnectionSettings()
     compare: CompareSettings = CompareSettings()
     scratch: ScratchSettings = ScratchSettings()
     alerts: AlertSettings = AlertSettings()

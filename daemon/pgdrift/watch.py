@@ -12,6 +12,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -21,6 +22,7 @@ from pgdrift.core.alike.spelling import Answers, Dispute
 from pgdrift.core.book import Book, Step
 from pgdrift.core.look import Conclusion, Upstream, Watched, questions, seen, unseen
 from pgdrift.core.model import Hint, Origin, Outcome, Reading, Standing
+from pgdrift.core.still import Still, still
 from pgdrift.core.wakeup import Burst, due, heard, rest, together
 from pgdrift.errors import ConfigError, SourceError, StoreError
 from pgdrift.log import get_logger, redact
@@ -63,6 +65,10 @@ async def nobody(disputes: Sequence[Dispute]) -> Answers:
     return Answers()
 
 
+async def _asked(_: object) -> None:
+    """Know nothing but by asking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The world of one watch, as functions.
@@ -73,6 +79,9 @@ class Ports:
     wake_upstream: look at what it follows now, and wake this watch when that is done.
     settle: ask a server whether texts mean the same; never raises. woken: a look that
     notifications asked for is kept: after how many seconds. remarks: what else people should know.
+    turn: have a turn at the server inside, waited for while it answers others within so many
+    seconds. unmoved: what there is, and when, where that is certain without asking. spare: until
+    when it is certain that a look would conclude the same, which is kept; None where it is not.
     """
 
     read: Callable[[Book], Awaitable[Reading]]
@@ -87,6 +96,9 @@ class Ports:
     settle: Callable[[Sequence[Dispute]], Awaitable[Answers]] = nobody
     woken: Callable[[str, float], None] = lambda _, __: None
     remarks: Callable[[], tuple[str, ...]] = tuple
+    turn: Callable[[float], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+    unmoved: Callable[[Book], Awaitable[tuple[datetime, Reading] | None]] = _asked
+    spare: Callable[[Still], Awaitable[datetime | None]] = _asked
 
 
 @dataclass(slots=True)
@@ -106,13 +118,23 @@ class Watch:
     # When the first notification was heard that no look has begun for, and that of this look's.
     first_heard: datetime | None = None
     heard_at: datetime | None = None
+    still: Still | None = None
+    # Whether it is asked for what is there now, and not a moment ago.
+    fresh: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
         structlog.contextvars.bind_contextvars(environment=self.watched.name)
         while not stop.is_set():
+            if self.wake.is_set():
+                self.still = None  # whoever wakes knows of something that is not in the database
             self.wake.clear()
             began = time.monotonic()
+            if await self._spared():
+                self.turned_at = time.monotonic()
+                wait = self.timing.wait(0, random.random())  # noqa: S311  jitter, no secret
+                await self._rest(stop, self.turned_at + wait, self.turned_at)
+                continue
             step = await self.look()
             self.turned_at = time.monotonic()
             failures = step.failures if step else 1
@@ -143,13 +165,35 @@ class Watch:
         """Look soon, but once an interval: watches that wait for each other must not spin."""
         now = time.monotonic()
         if now - self.hurried_at >= self.timing.interval:
-            self.hurried_at = now
+            self.hurried_at, self.fresh = now, True
             self.wake.set()
+
+    async def _spared(self) -> bool:
+        """Tell whether all is as the last look left it; then it is shown and kept as seen now."""
+        still, standing, began = self.still, self.standing, time.monotonic()
+        if still is None or standing is None or self.burst:
+            return False
+        try:
+            at = await self.ports.spare(still)
+        except StoreError as error:
+            log.debug("look.not_spared", reason=error.reason)
+            at = None
+        if at is None:
+            self.still = None
+            return False
+        at = max(at, still.looked_at)
+        self.still = replace(still, looked_at=at)
+        self.standing = replace(standing, looked_at=at, seen_at=at)
+        self.ports.looked(self.watched.name, standing.outcome, "gate", time.monotonic() - began)
+        self.ports.publish(self.standing)
+        return True
 
     async def look(self) -> Step | None:
         """Look once; None when the look could not be kept, which another look mends."""
         began = time.monotonic()
+        self.still = None
         burst, self.burst = self.burst, None
+        self.fresh = self.fresh or burst is not None
         self.heard.clear()
         self.hints = together(self.hints, burst)
         self.heard_at, self.first_heard = self.heard_at or self.first_heard, None
@@ -213,7 +257,10 @@ class Watch:
         # Much that differs takes seconds to decide on, in which all else has to live on.
         asked = await asyncio.to_thread(questions, *look)
         answers = await self.ports.settle(asked) if asked else Answers()
-        return await asyncio.to_thread(seen, *look, answers)
+        conclusion = await asyncio.to_thread(seen, *look, answers)
+        self.fresh = False
+        self.still = still(book, reading, upstream, conclusion.step, conclusion.standing)
+        return conclusion
 
     async def _read(self, book: Book) -> tuple[datetime, Reading]:
         """Return what was read, and when that began."""
@@ -221,9 +268,13 @@ class Watch:
         async def read() -> tuple[datetime, Reading]:
             return _now(), await self.ports.read(book)
 
+        if not self.fresh and (known := await self.ports.unmoved(book)) is not None:
+            at, reading = known
+            # It is certain of both moments, whichever is the later.
+            return max(at, book.seen_at or at), reading
         limit = self.timing.timeout
         try:
-            async with asyncio.timeout(limit):
+            async with self.ports.turn(limit), asyncio.timeout(limit):
                 return await retry_source(read, within_seconds=min(10.0, limit / 3))
         except TimeoutError as error:
             message = f"one look took longer than {limit:g} s and was given up"

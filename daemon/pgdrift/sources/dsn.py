@@ -58,12 +58,19 @@ def describe(dsn: str) -> str:
     except ConfigError:
         return "a DSN that cannot be read"
     query = dict(parse_qsl(parts.query))
+    user = parts.netloc.rpartition("@")[0].partition(":")[0] or query.get("user", "")
+    database = parts.path.lstrip("/") or query.get("dbname") or query.get("database") or user
+    return f"{address(dsn)}/{unquote(database)}"
+
+
+def address(dsn: str) -> str:
+    """Return `host:port` of a DSN, of several hosts all. Raises ConfigError (invalid)."""
+    parts = urlsplit(to_url(dsn))
+    query = dict(parse_qsl(parts.query))
     host = ",".join(h if _port(h) else f"{h}:5432" for h in _hosts(parts.netloc) if h)
     if not host:
         host = f"{query.get('host', 'localhost')}:{query.get('port', '5432')}"
-    user = parts.netloc.rpartition("@")[0].partition(":")[0] or query.get("user", "")
-    database = parts.path.lstrip("/") or query.get("dbname") or query.get("database") or user
-    return f"{unquote(host)}/{unquote(database)}"
+    return unquote(host)
 
 
 def without_tls(url: str) -> tuple[tuple[str, int], ...]:

@@ -25,6 +25,7 @@ from pgdrift.sources.connection import Connection, close, connect, reading
 from pgdrift.sources.histories import read_histories
 from pgdrift.sources.ledger import read_before, read_ledger
 from pgdrift.sources.ledger_found import ledger_schemas
+from pgdrift.sources.life import life_of
 from pgdrift.sources.unknown import Unknown, read_unknown
 
 log = get_logger("sources.reading")
@@ -73,7 +74,7 @@ class Source:
     async def _connected(self) -> Connection:
         """Return the session, a new one where it is closed or the connection URL another."""
         session, self._session = self._session, None
-        if session is not None and (session.is_closed() or self._rotated()):
+        if session is not None and (session.is_closed() or self.rotated()):
             self._leave(session)
             session = None
         if session is None:
@@ -82,11 +83,21 @@ class Source:
         self._session = session
         return session
 
-    def _rotated(self) -> bool:
+    def rotated(self) -> bool:
+        """Tell whether the connection URL is another than that of the last reading."""
         try:
             return self.dsn() != self._led_by
         except ConfigError:
             return False  # told as soon as a connection needs it
+
+    async def life(self) -> str:
+        """Return what tells this life of the server that was read; empty where nothing does."""
+        return "" if self._session is None else await life_of(self._session)
+
+    @property
+    def last(self) -> Reading | None:
+        """What was read last and may stand for the present, as long as nothing has moved."""
+        return self._last
 
     async def close(self) -> None:
         """Close the connection, if there is one, and wait for those that were left."""

@@ -27,6 +27,7 @@ from pgdrift.core.alerts.marks import Mark, Order
 from pgdrift.core.alerts.route import Address
 from pgdrift.core.book import Book, Step
 from pgdrift.core.model import Event, Finding, Reading, Snapshot, SyncPoint
+from pgdrift.core.still import Still
 from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
 from pgdrift.errors import ConfigError
 from pgdrift.store import (
@@ -44,6 +45,7 @@ from pgdrift.store import (
     snapshots,
     tables,
     timeline,
+    touching,
 )
 from pgdrift.store.failures import translated
 from pgdrift.store.outbox import Lane
@@ -193,6 +195,15 @@ class Store:
         async with self._writing() as c:
             row = await books.save(c, step, pack)
         self._remember(row, pack.kept)
+
+    @_whole
+    async def touch(self, spared: Sequence[tuple[Still, datetime]]) -> frozenset[str]:
+        """Keep of looks that were spared until when each environment is known to be as it was.
+
+        Return those of which that holds: of others the store has something else than they left.
+        """
+        async with self._writing() as c:
+            return await touching.touch(c, spared)
 
     @_whole
     async def declare(
