@@ -46,7 +46,7 @@ class PlanFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class _Made:
     """A plan, the sides it was made of, and why a kind of object could not be read."""
 
     plan: Plan
@@ -111,7 +111,7 @@ def plan(
     With --prove, what the scratch server refuses is left by hand, in the server's own words.
     """
     words = (source, target) if adopt else (target, source)
-    made = asyncio.run(make(words, sides.Sides(config), online=online, proved=proved))
+    made = asyncio.run(_plan(words, sides.Sides(config), online=online, proved=proved))
     if output is not None:
         planfile.write(output, made.plan, made.of)
         typer.echo(f"{output}: {one_line(shown.standing(made.plan))}", err=True)
@@ -120,7 +120,7 @@ def plan(
     typer.echo(told(made.plan, fmt, down=down), nl=False)
     for why in made.unread:
         typer.echo(f"warning: {why}", err=True)
-    return code_of(made, down=down, proved=proved)
+    return _code(made, down=down, proved=proved)
 
 
 def prove(
@@ -161,8 +161,7 @@ def told(
     return shown.text(plan, way) + "\n"
 
 
-def code_of(made: Made, *, down: bool = False, proved: bool = False) -> int:
-    """Return the exit code that says what a plan is."""
+def _code(made: _Made, *, down: bool, proved: bool) -> int:
     way = made.plan.down if down else made.plan.up
     if made.unread or (proved and not made.plan.proved):
         return exits.UNKNOWN
@@ -175,10 +174,20 @@ def _lenient() -> Likeness:
     return Likeness(Options())
 
 
-async def make(
-    words: tuple[str, str], reader: sides.Sides, *, online: bool = False, proved: bool = False
-) -> Made:
-    """Return the plan that makes what the first word names as what the second names."""
+async def planned_for(
+    words: tuple[str, str], config: Path | None, *, proved: bool
+) -> tuple[Plan, Sides, int]:
+    """Return the plan that makes what the first word names as what the second names.
+
+    With what it was made of, and the exit code that says what it is.
+    """
+    made = await _plan(words, sides.Sides(config), online=False, proved=proved)
+    return made.plan, made.of, _code(made, down=False, proved=proved)
+
+
+async def _plan(
+    words: tuple[str, str], reader: sides.Sides, *, online: bool, proved: bool
+) -> _Made:
     try:
         await reader.prepare(*words)
         target, source = [await reader.read(word) for word in words]
@@ -204,7 +213,7 @@ async def make(
     finally:
         await reader.close()
     unread = (*sides.unread_words(target.snapshot), *sides.unread_words(source.snapshot))
-    return Made(plan, of, unread)
+    return _Made(plan, of, unread)
 
 
 async def _try(plan: Plan, of: Sides, scratch: Scratch, likeness: Likeness) -> Trial:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from pgdrift.cli import exits, keeping, sides
 from pgdrift.cli.options import Config, Format, FormatOption, user
-from pgdrift.cli.plan import Made, PlanFormat, code_of, make, told
+from pgdrift.cli.plan import PlanFormat, planned_for, told
 from pgdrift.cli.when import EXPECTED, LAST_LOOK, kept_store
 from pgdrift.core.alerts.facts import about
 from pgdrift.core.model import SYNC
@@ -167,25 +167,23 @@ def make_(
     that was then, against the own sync point to what is expected. The daemon does it by itself,
     unless `defaults.plans` is off. Exits as `pgdrift plan` does.
     """
-    made, said = asyncio.run(_make(config, incident, proved=proved, by=actor or user()))
+    said, code = asyncio.run(_make(config, incident, proved=proved, by=actor or user()))
     typer.echo(said)
-    return code_of(made, proved=proved)
+    return code
 
 
-async def _make(
-    config: Path | None, incident_id: str, *, proved: bool, by: str
-) -> tuple[Made, str]:
+async def _make(config: Path | None, incident_id: str, *, proved: bool, by: str) -> tuple[str, int]:
     settings = sides.settings(config)
     async with kept_store(settings) as store:
         incident = await _incident(store, incident_id)
-    made = await make(_words(settings, incident), sides.Sides(config), proved=proved)
-    if not made.plan.up.statements and not made.plan.up.by_hand:
-        return made, "nothing to do"
+    plan, of, code = await planned_for(_words(settings, incident), config, proved=proved)
+    if not plan.up.statements and not plan.up.by_hand:
+        return "nothing to do", code
     async with kept_store(settings) as store:
         said = await keeping.keep_in(
-            store, made.plan, made.of, by, incident=incident.id, about=about(incident.findings)
+            store, plan, of, by, incident=incident.id, about=about(incident.findings)
         )
-    return made, said
+    return said, code
 
 
 async def _incident(store: Store, id_: str) -> Incident:
