@@ -42,6 +42,7 @@ from pgdrift.parts import (
     upstream_of_file,
     watched,
 )
+from pgdrift.ready import Ready
 from pgdrift.reload import Configuration
 from pgdrift.settings import Settings
 from pgdrift.sinks import deliver, missing, pace
@@ -62,7 +63,7 @@ from pgdrift.sources.settle import Settlement
 from pgdrift.sparing import Sparing
 from pgdrift.store import Lane, Store, open_store
 from pgdrift.watch import Ports, Timing, Watch, first_of
-from pgdrift.web import make_app
+from pgdrift.web import Found, Plans, make_app
 from pgdrift.web import serve as serve_web
 
 logger = log.get_logger("app")
@@ -115,6 +116,7 @@ class Daemon:
     matched: set[str] = field(default_factory=set)
     marks: tuple[Mark, ...] = ()
     alive: Alive = field(init=False)
+    ready: Ready = field(init=False)
     metrics: Metrics = field(init=False)
     post: Post = field(init=False)
 
@@ -133,6 +135,7 @@ class Daemon:
         self.crew = self._crew()
         self.sparing = Sparing(self.store.touch)
         self.alive = self._alive()
+        self.ready = self._ready()
 
     async def run(self) -> None:
         """Serve page and metrics, and watch, until asked to stop; each reload begins anew."""
@@ -247,6 +250,7 @@ class Daemon:
             settle=settlement.settle,
             woken=self.metrics.woken,
             remarks=lambda: self.crew.remarks(name),
+            enacted=self.store.enacted,
         )
         return Watch(watched(self.settings, name), timing, ports)
 
@@ -254,6 +258,8 @@ class Daemon:
         """Give the side tasks; they can be cancelled at any point."""
         yield self._prune()
         yield self._heed()
+        yield self._heed_plans()
+        yield self.ready.run()
         yield self.configuration.watch(self.reload.set, self._rotated)
         yield self._count_letters()
         yield self._mind_channels()
@@ -402,6 +408,32 @@ class Daemon:
                         self.crew.wake(mark.is_for)
             await asyncio.sleep(_HEED_SECONDS)
 
+    async def _heed_plans(self) -> None:
+        """Look at once where a plan is begun, or has ended."""
+        seen = ""
+        while True:
+            with suppress(StoreError):
+                if (moved := await self.store.enactments_moved()) != seen:
+                    if seen:
+                        self.crew.wake(lambda _: True)
+                    seen = moved
+            await asyncio.sleep(_HEED_SECONDS)
+
+    async def _plan(self, word: str) -> Found | None:
+        kept = await self.store.plan(word)
+        return (kept, await self.store.enactments(kept.id)) if kept else None
+
+    def _ready(self) -> Ready:
+        """Return what makes a plan for each incident."""
+        return Ready(
+            self.configuration.path,
+            self._open_incidents,
+            self.store.plans_made,
+            lambda name: self.standings[name].objects if name in self.standings else 0,
+            self.metrics.planned,
+            lambda: self.settings.defaults.plans == "auto",
+        )
+
     def _shown(self) -> Shown:
         """Return what shows in Slack what people say, here or on the command line."""
         return Shown(
@@ -422,6 +454,8 @@ class Daemon:
             self._order,
             _now,
             self.settings.web.public_url,
+            self.store.plan,
+            self.ready.words,
         )
         return desks(self.settings.alerts.channels, desk)
 
@@ -455,6 +489,8 @@ class Daemon:
             trays=self._trays,
             marks=lambda: holding(self.marks, _now()),
             configured=lambda: self.configuration.said,
+            plan=self._plan,
+            incident_plans=Plans(self.ready.plan_of, self.ready.words),
         )
 
     def _trays(self) -> tuple[Tray, ...]:

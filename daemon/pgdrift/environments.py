@@ -46,7 +46,7 @@ def _listed(value: object) -> object:
 
 
 # Unquoted, YAML reads `off` as false.
-Listen = Annotated[
+Switch = Annotated[
     Literal["auto", "off"],
     BeforeValidator(
         lambda value: "off" if value is False else value,
@@ -68,10 +68,15 @@ class Defaults(Section):
     promotion_lag: Duration = Field(
         timedelta(hours=24), description="how long an environment may lag behind its upstream"
     )
-    listen: Listen = Field(
+    listen: Switch = Field(
         "auto",
         description="auto: LISTEN, over one more connection to each server, and look when a commit"
         " is told; off: the timer alone",
+    )
+    plans: Switch = Field(
+        "auto",
+        description="auto: a plan is made for each open incident, in the background, and kept;"
+        " off: none",
     )
     migration_wait: Duration = Field(
         timedelta(minutes=15),
@@ -165,7 +170,7 @@ class EnvironmentSettings(Section):
     notify: str = Field(
         CHANNEL, min_length=1, max_length=63, description="channel to LISTEN on, where not ours"
     )
-    listen: Listen | None = Field(None, description="overrides the default")
+    listen: Switch | None = Field(None, description="overrides the default")
     interval: Duration | None = Field(None, description="overrides the default")
     timeout: Timeout | None = Field(None, description="overrides the default")
     promotion_lag: Duration | None = Field(None, description="overrides the default")

@@ -24,6 +24,8 @@ from pgdrift.core.look import Conclusion, Upstream, Watched, questions, seen, un
 from pgdrift.core.model import Hint, Origin, Outcome, Reading, Standing
 from pgdrift.core.still import Still, still
 from pgdrift.core.wakeup import Burst, due, heard, rest, together
+from pgdrift.core.why.enacted import Enactment
+from pgdrift.core.why.flight import judged_until
 from pgdrift.errors import ConfigError, SourceError, StoreError
 from pgdrift.log import get_logger, redact
 from pgdrift.retry import backoff_seconds, retry_source
@@ -32,6 +34,9 @@ log = get_logger("watch")
 
 # Between looks at an environment that cannot be reached, however often it failed.
 _MOST_BACKOFF_SECONDS = 300.0
+# And while a plan is run, and for some minutes after it: whoever runs it is there and wants to see
+# at once what became of it, and a look at what has not changed costs next to nothing.
+_CLOSE_SECONDS = 5.0
 # Looks of several environments drift apart by this share of the interval instead of marching. It
 # only shortens: what goes away between two looks is to be unknown within two intervals.
 _JITTER = 0.1
@@ -82,6 +87,7 @@ class Ports:
     turn: have a turn at the server inside, waited for while it answers others within so many
     seconds. unmoved: what there is, and when, where that is certain without asking. spare: until
     when it is certain that a look would conclude the same, which is kept; None where it is not.
+    enacted: which plans were run there, and ended not long before a time or not at all.
     """
 
     read: Callable[[Book], Awaitable[Reading]]
@@ -99,6 +105,7 @@ class Ports:
     turn: Callable[[float], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
     unmoved: Callable[[Book], Awaitable[tuple[datetime, Reading] | None]] = _asked
     spare: Callable[[Still], Awaitable[datetime | None]] = _asked
+    enacted: Callable[[str, datetime | None], Awaitable[tuple[Enactment, ...]]] | None = None
 
 
 @dataclass(slots=True)
@@ -112,6 +119,7 @@ class Watch:
     turned_at: float = field(default_factory=time.monotonic)
     hurried_at: float = -math.inf
     standing: Standing | None = None
+    closely: bool = False
     burst: Burst | None = None
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     hints: tuple[Hint, ...] = ()
@@ -139,6 +147,8 @@ class Watch:
             self.turned_at = time.monotonic()
             failures = step.failures if step else 1
             wait = self.timing.wait(failures, random.random())  # noqa: S311  jitter, no secret
+            if self.closely and not failures:
+                wait = min(wait, _CLOSE_SECONDS)
             saw = step is not None and step.snapshot is not None
             rested = self.turned_at + rest(self.turned_at - began, saw=saw)
             await self._rest(stop, self.turned_at + wait, rested)
@@ -214,7 +224,7 @@ class Watch:
         self.ports.changed(self.watched.name, conclusion.changed)
         if burst:
             self.ports.woken(self.watched.name, time.monotonic() - burst.first)
-        self.standing = standing
+        self.standing, self.closely = standing, conclusion.closely
         self.ports.publish(standing)
         if conclusion.waits:
             self.ports.wake_upstream()
@@ -252,6 +262,10 @@ class Watch:
             return unseen(self.watched, book, redact(str(error.args[0])), _now())
         notes = (*reading.notes, *self.ports.remarks())
         reading = replace(reading, hints=self.hints, heard_at=self.heard_at, notes=notes)
+        if self.ports.enacted and reading.snapshot is not book.snapshot:
+            # Anew, for what left its mark before this reading may not have when the book was read.
+            since = judged_until(book.against, book.seen_at)
+            book = replace(book, enacted=await self.ports.enacted(book.environment, since))
         upstream = await self.ports.upstream()
         look = (self.watched, book, reading, upstream, began)
         # Much that differs takes seconds to decide on, in which all else has to live on.
@@ -259,7 +273,8 @@ class Watch:
         answers = await self.ports.settle(asked) if asked else Answers()
         conclusion = await asyncio.to_thread(seen, *look, answers)
         self.fresh = False
-        self.still = still(book, reading, upstream, conclusion.step, conclusion.standing)
+        if not conclusion.closely:
+            self.still = still(book, reading, upstream, conclusion.step, conclusion.standing)
         return conclusion
 
     async def _read(self, book: Book) -> tuple[datetime, Reading]:

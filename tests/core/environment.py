@@ -70,6 +70,7 @@ class Environment:
     migrations: tuple[str, ...] = ()
     written: tuple[Migration, ...] = ()
     in_flight: str = ""
+    at_work: str = ""
     failed: str = ""
     told: list[tuple[Notice, tuple[Address, ...]]] = field(default_factory=list)
     last: Conclusion | None = None
@@ -86,7 +87,7 @@ class Environment:
         # A reader whose gate did not move gives back the very snapshot that was known.
         known = self.book.snapshot
         read = known if known is not None and known == snapshot else snapshot
-        reading = Reading(read, "gate", ledger, (history,))
+        reading = Reading(read, "gate", ledger, (history,), at_work=self.at_work)
         self.now += timedelta(**(pause or {"hours": 1}))
         return self._keep(seen(self.watched, self.book, reading, self._upstream(), self.now))
 

@@ -221,7 +221,12 @@ class House:
         self.port = free_port()
         (self.folder / "token").write_text(TOKEN)
         self.data = {
-            "defaults": {"interval": "200ms", "timeout": "60s", "promotion_lag": "24h"},
+            "defaults": {
+                "interval": "200ms",
+                "timeout": "60s",
+                "promotion_lag": "24h",
+                "plans": "off",  # each is a process more: for the tests that are about them
+            },
             "environments": {},
             "alerts": {
                 "channels": {"oncall": self.slack_channel(), "dba": self.mail_channel()},

@@ -24,7 +24,8 @@ import yaml
 from pgdrift.cli import sides, work
 from pgdrift.cli.place import place_of
 from pgdrift.cli.plan import _plan
-from pgdrift.cli.reconcile import _rehearse, _rehearsed, _standing
+from pgdrift.cli.plans import _in_folder
+from pgdrift.cli.reconcile import _rehearse, _rehearsed
 from pgdrift.cli.running import carry, roll_back
 from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.compare import compare
@@ -124,7 +125,7 @@ class Hands:
 
     @property
     def states(self) -> list[str]:
-        places: Any = _standing(self.folder)["places"]
+        places: Any = _in_folder(self.folder)["places"]
         (place,) = places
         return [s["state"] for s in place["statements"]]
 

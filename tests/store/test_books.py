@@ -125,7 +125,7 @@ async def test_an_unchanged_environment_loads_its_snapshots_from_memory(store: S
 
     assert book.snapshot is step.snapshot
     assert book.expected is step.expected
-    assert len(statements) <= 5
+    assert len(statements) <= 6
     assert not [s for s in statements if "FROM content" in s or "FROM page" in s]
 
 

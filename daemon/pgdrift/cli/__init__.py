@@ -22,7 +22,8 @@ from pgdrift.cli.ledger import ledger
 from pgdrift.cli.marks import accept, ack, incidents, silence, unsilence
 from pgdrift.cli.past import blame, log
 from pgdrift.cli.plan import plan, prove
-from pgdrift.cli.reconcile import apply, plans, rehearse, rollback
+from pgdrift.cli.plans import plans
+from pgdrift.cli.reconcile import apply, rehearse, rollback
 from pgdrift.cli.show import show
 from pgdrift.cli.sync import sync
 from pgdrift.errors import ConfigError, PgdriftError
@@ -46,7 +47,6 @@ for _command in (
     rehearse,
     apply,
     rollback,
-    plans,
     show,
     status,
     log,
@@ -58,6 +58,7 @@ for _command in (
     app.command()(_command)
 for _answer in (incidents, ack, silence, accept, unsilence):
     app.command()(_answer)
+app.add_typer(plans, name="plans")
 app.add_typer(sync, name="sync")
 app.add_typer(ledger, name="ledger")
 app.add_typer(alerts, name="alerts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,15 +12,17 @@ from typing import Annotated
 
 import typer
 
-from pgdrift.cli import exits, sides
+from pgdrift.cli import exits, keeping, sides
 from pgdrift.cli.options import Config
 from pgdrift.core.alike.align import unsettled
 from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.alike.retell import retold
 from pgdrift.core.model import Snapshot
 from pgdrift.core.plan import shown
+from pgdrift.core.plan.as_table import table
 from pgdrift.core.plan.making import make_plan, planned
 from pgdrift.core.plan.model import Plan
+from pgdrift.core.plan.record import State
 from pgdrift.core.plan.roles import roles
 from pgdrift.core.printable import one_line, printable
 from pgdrift.reconcile import planfile
@@ -30,6 +32,7 @@ from pgdrift.sources.ground import ground
 from pgdrift.sources.scratch import Scratch
 
 Sides = tuple[Snapshot, Snapshot]
+NO_STATES: Mapping[int, State] = {}
 
 
 class PlanFormat(StrEnum):
@@ -39,6 +42,7 @@ class PlanFormat(StrEnum):
     SQL = "sql"
     JSON = "json"
     MARKDOWN = "markdown"
+    TABLE = "table-sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,12 @@ def plan(
         str, typer.Argument(metavar="SOURCE", help="The same; what the target is to be as.")
     ],
     fmt: Annotated[
-        PlanFormat, typer.Option("--format", "-f", help="How to print it; sql is the script alone.")
+        PlanFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            help="How to print it; sql is the script alone, table-sql fills reconciliation_plan.",
+        ),
     ] = PlanFormat.TEXT,
     down: Annotated[
         bool, typer.Option("--down", help="Print the way back instead of the way there.")
@@ -87,6 +96,9 @@ def plan(
         bool,
         typer.Option("--prove", help="Try it up and down on a scratch server, too."),
     ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep it in the daemon's store, too: `pgdrift plans`.")
+    ] = False,
     config: Config = None,
 ) -> int:
     """Plan how TARGET becomes as SOURCE, and again as it was.
@@ -103,7 +115,9 @@ def plan(
     if output is not None:
         planfile.write(output, made.plan, made.of)
         typer.echo(f"{output}: {one_line(shown.standing(made.plan))}", err=True)
-    typer.echo(_told(made.plan, fmt, down=down), nl=False)
+    if keep:
+        typer.echo(asyncio.run(keeping.keep(config, made.plan, made.of)), err=True)
+    typer.echo(told(made.plan, fmt, down=down), nl=False)
     for why in made.unread:
         typer.echo(f"warning: {why}", err=True)
     return _code(made, down=down, proved=proved)
@@ -131,12 +145,17 @@ def prove(
     return exits.IN_SYNC if proof.proved else exits.UNKNOWN
 
 
-def _told(plan: Plan, fmt: PlanFormat, *, down: bool) -> str:
+def told(
+    plan: Plan, fmt: PlanFormat, *, down: bool, states: Mapping[int, State] = NO_STATES
+) -> str:
+    """Return a plan as it is printed. `states` is what became of each statement of that way."""
     way, title = (plan.down, "down") if down else (plan.up, "up")
     if fmt is PlanFormat.SQL:
         return shown.script(plan, way, title)
     if fmt is PlanFormat.JSON:
         return json.dumps(shown.plan_json(plan), indent=2, ensure_ascii=False) + "\n"
+    if fmt is PlanFormat.TABLE:
+        return table(plan, way, states)
     if fmt is PlanFormat.MARKDOWN:
         return shown.review(plan)
     return shown.text(plan, way) + "\n"
@@ -153,6 +172,17 @@ def _code(made: _Made, *, down: bool, proved: bool) -> int:
 
 def _lenient() -> Likeness:
     return Likeness(Options())
+
+
+async def planned_for(
+    words: tuple[str, str], config: Path | None, *, proved: bool
+) -> tuple[Plan, Sides, int]:
+    """Return the plan that makes what the first word names as what the second names.
+
+    With what it was made of, and the exit code that says what it is.
+    """
+    made = await _plan(words, sides.Sides(config), online=False, proved=proved)
+    return made.plan, made.of, _code(made, down=False, proved=proved)
 
 
 async def _plan(

@@ -1,23 +1,20 @@
-"""The commands that run a plan: rehearse, apply, rollback; and plans, what became of each."""
+"""The commands that run a plan: rehearse, apply, rollback."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pgdrift.cli import exits, work
-from pgdrift.cli.options import Config, Format, FormatOption, user
+from pgdrift.cli.options import Config, user
 from pgdrift.cli.place import place_of, watcher
 from pgdrift.cli.running import Order, carry, roll_back
-from pgdrift.core.plan import record, shown
-from pgdrift.core.plan.model import Plan, Way
-from pgdrift.core.printable import one_line, printable
+from pgdrift.core.plan import shown
+from pgdrift.core.printable import printable
 from pgdrift.core.shown.render import change_text
-from pgdrift.errors import ConfigError
 from pgdrift.reconcile import planfile
 
 if TYPE_CHECKING:
@@ -198,29 +195,6 @@ def rollback(
     return exits.IN_SYNC
 
 
-def plans(
-    folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="A plan, or a folder of plans.")
-    ] = Path("plans"),
-    fmt: FormatOption = Format.TEXT,
-) -> int:
-    """Show plans, and what became of each statement.
-
-    Wherever it was run. Read from the records that `apply` and `rollback` keep in the plan's
-    folder; no server is asked. What is in doubt, `apply --resume` finds out.
-    """
-    rows = [_standing(each) for each in _plans_in(folder)]
-    if fmt is Format.JSON:
-        typer.echo(json.dumps({"plans": rows}, indent=2, ensure_ascii=False))
-        return exits.IN_SYNC
-    for row in rows:
-        for line in _lines(row):
-            typer.echo(one_line(line))
-    if not rows:
-        typer.echo(f"no plans in {one_line(str(folder))}")
-    return exits.IN_SYNC
-
-
 def _say(line: str) -> None:
     typer.echo(printable(line), err=True)
 
@@ -270,64 +244,3 @@ def _one(one: Tried) -> list[str]:
 
 def _indented(said: str) -> list[str]:
     return [f"   {line}" for line in said.splitlines()]
-
-
-def _plans_in(folder: Path) -> list[Path]:
-    if (folder / planfile.PLAN).is_file():
-        return [folder]
-    if not folder.is_dir():
-        raise ConfigError(
-            f"there is no folder {folder}", reason="usage", hint="name a plan, or a folder of plans"
-        )
-    return sorted(p.parent for p in folder.glob(f"*/{planfile.PLAN}"))
-
-
-def _standing(folder: Path) -> dict[str, object]:
-    from pgdrift.reconcile.journal import journals
-
-    plan, _ = planfile.read(folder)
-    return {
-        "folder": str(folder),
-        "target": plan.target.name,
-        "source": plan.source.name,
-        "fingerprint": plan.binding,
-        "standing": shown.standing(plan),
-        "places": [_at(plan, j.name, j.run()) for j in journals(folder)],
-    }
-
-
-def _at(plan: Plan, name: str, run: record.Run | None) -> dict[str, object]:
-    way: Way = plan.down if run and run.way == "down" else plan.up
-    states = record.states(way, run)
-    return {
-        "place": name,
-        "way": run.way if run else "",
-        "at": run.at if run else "",
-        "by": run.by if run else "",
-        "reason": run.reason if run else "",
-        "ended": bool(run and run.ended),
-        "statements": [
-            {"number": s.number, "what": shown.headline(s), "state": states[s.number].value}
-            | ({"said": run.failed[1]} if run and run.failed and run.failed[0] == s.number else {})
-            for s in way.statements
-        ],
-        "by_hand": [shown.left_line(left) for left in way.by_hand],
-    }
-
-
-def _lines(row: dict[str, object]) -> list[str]:
-    lines = [f"{row['folder']}: make {row['target']} as {row['source']}; {row['standing']}"]
-    places = row["places"]
-    assert isinstance(places, list)  # noqa: S101  made above
-    if not places:
-        lines.append("  never run")
-    for at in places:
-        done = "done" if at["ended"] else "not all of it is done"
-        lines.append(f"  {at['way']} on {at['place']}, {at['at']}, {at['by']}: {done}")
-        lines += [
-            f"    {s['number']}. {s['what']}: {s['state']}"
-            + (f": {s['said']}" if "said" in s else "")
-            for s in at["statements"]
-        ]
-        lines += [f"    by hand: {left}" for left in at["by_hand"]]
-    return lines

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdrift.cli import sides, work
+from pgdrift.cli.audit import Audit, audited
 from pgdrift.cli.place import Place, watcher
-from pgdrift.core.model import Event, Snapshot, SyncPoint
+from pgdrift.core.model import Snapshot, SyncPoint
 from pgdrift.core.plan import shown
-from pgdrift.core.plan.model import Plan
+from pgdrift.core.plan.model import Plan, Way
 from pgdrift.core.plan.record import Run
 from pgdrift.core.plan.roles import roles
-from pgdrift.core.shown.render import one_line
+from pgdrift.core.why.enacted import Result
 from pgdrift.errors import PgdriftError, ReconcileError
 
 if TYPE_CHECKING:
@@ -67,25 +68,62 @@ async def _run(order: Order, say: Say) -> None:
     equal = await work.likeness(order.config, order.place, of)
     journal = work.journal_of(order.folder, order.place)
     way = plan.up if order.title == "up" else plan.down
-    async with work.working(order.place, order.limits, order.title) as target:
+    judge = work.judge_of(plan, of, order.title, equal)
+    async with (
+        audited(order, plan, of, say) as audit,
+        work.working(order.place, order.limits, order.title, audit.key) as target,
+    ):
         await watcher(order.place, target.session)
-        with told(target.where):
-            await hold(target)
-            start = await _start(order, plan, of, journal, target, say)
-        course = _course(order, plan, work.judge_of(plan, of, order.title, equal), journal, say)
         try:
+            with told(target.where):
+                await hold(target)
+                start = await _start(order, plan, of, journal, target, say)
+                start = await _pass_over(order, way, journal, target, start, judge, say)
+            await audit.began(start, journal)
+            course = _course(order, plan, judge, journal, say, audit)
             await carry_out(target, journal, course, start)
         except PgdriftError as error:
-            await _keep_event(order, plan, "not_applied", say, str(error.args[0]))
+            await audit.ended(Result.STOPPED, journal, str(error.args[0]))
             raise
+        await audit.ended(Result.DONE, journal)
         where = target.where
     count = len(way.statements)
     say(f"done: {count} statement{'s' * (count != 1)} on {where}, and it is as the plan says")
     for left in way.by_hand:
         say(f"left by hand: {shown.left_line(left)}")
-    verb = "applied" if order.title == "up" else "rolled_back"
-    await _keep_event(order, plan, verb, say)
     await _sync(order, say)
+
+
+async def _pass_over(
+    order: Order,
+    way: Way,
+    journal: Journal,
+    target: Target,
+    left: Snapshot,
+    judge: work.Judge,
+    say: Say,
+) -> Snapshot:
+    """Return what there must be now: what somebody did by hand, as the plan wants it, is skipped.
+
+    Anything else that has moved stays what it is, to be refused before anything is run.
+    """
+    from pgdrift.reconcile.skipping import as_wanted
+    from pgdrift.sources.connection import reading
+
+    run = journal.run()
+    if not order.resume or run is None:
+        return left
+    async with reading(target.session):
+        found = await target.read()
+    skipped = as_wanted(left, found, judge(found, ()), way, run.done)
+    if not skipped:
+        return left
+    journal.keep(order.title, max(run.done, default=0), found)
+    journal.write("skipped", statements=skipped)
+    for s in way.statements:
+        if s.number in skipped:
+            say(f"{s.number}. {shown.headline(s)}: skipped, it is as wanted already")
+    return found
 
 
 async def _start(
@@ -245,13 +283,19 @@ async def _begin(
     )
 
 
-def _course(order: Order, plan: Plan, judge: work.Judge, journal: Journal, say: Say) -> Course:
+def _course(
+    order: Order, plan: Plan, judge: work.Judge, journal: Journal, say: Say, audit: Audit
+) -> Course:
     from pgdrift.reconcile.apply import Care, Course
 
     way = plan.up if order.title == "up" else plan.down
     stamp = _stamp(order, plan, journal)
     care = Care(lock_timeout=order.limits.lock, tries=order.tries)
-    return Course(way, order.title, lambda found: judge(found, ()), say, stamp, care)
+
+    async def left(found: Snapshot) -> None:
+        await audit.left(found, journal)
+
+    return Course(way, order.title, lambda found: judge(found, ()), say, stamp, care, left)
 
 
 def _stamp(order: Order, plan: Plan, journal: Journal) -> Stamp:
@@ -266,23 +310,6 @@ def _stamp(order: Order, plan: Plan, journal: Journal) -> Stamp:
         there, back = back, there
     version = f"reconcile_{at:%Y%m%d%H%M%S}_{plan.binding[:8]}{'_back' * is_back}"
     return Stamp(version, order.reason, there, back, began, run.mark if run else None)
-
-
-async def _keep_event(order: Order, plan: Plan, verb: str, say: Say, why: str = "") -> None:
-    """Keep it in the timeline of the environment, where there is a store."""
-    from pgdrift.store import exists, open_store
-
-    settings, name = order.place.settings, order.place.name
-    if settings is None or name is None or not exists(settings.store.url):
-        return
-    agreed = f", approved by {', '.join(order.approved_by)}" if order.approved_by else ""
-    text = f"{order.actor}: plan {plan.binding[:12]} {order.title}{agreed}: {order.reason}"
-    event = Event(name, datetime.now(UTC), verb, one_line(f"{text}: {why}" if why else text))
-    try:
-        async with open_store(settings.store.url) as store:
-            await store.keep_event(event)
-    except PgdriftError as error:
-        say(f"warning: it is not in the timeline of {name}: {error}")
 
 
 async def _sync(order: Order, say: Say) -> None:

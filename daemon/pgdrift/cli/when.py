@@ -1,7 +1,7 @@
 """What an environment was: the words `ENV@when` in, a kept snapshot out. Asks the store alone.
 
-`when` is last-sync, sync:ID, last-look, a time as ISO 8601 writes it (UTC where it names no zone),
-or -DURATION from now.
+`when` is last-sync, sync:ID, last-look, expected (what is declared right, moved on by explained
+changes), a time as ISO 8601 writes it (UTC where it names no zone), or -DURATION from now.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from pgdrift.settings import Settings
     from pgdrift.store import Store
 
-LAST_SYNC, LAST_LOOK = "last-sync", "last-look"
+LAST_SYNC, LAST_LOOK, EXPECTED = "last-sync", "last-look", "expected"
 _POINT = re.compile(r"sync:(\d{1,18})")
-_NO_URL = re.compile(r"@(last-sync|last-look|sync:\d+|-\d[^@/:?]*|\d{4}-\d\d-\d\d[^@/?]*)\Z")
-_GRAMMAR = "write @last-sync, @sync:ID, @2026-11-22T12:00Z, @-1h or @last-look"
+_NO_URL = re.compile(
+    r"@(last-sync|last-look|expected|sync:\d+|-\d[^@/:?]*|\d{4}-\d\d-\d\d[^@/?]*)\Z"
+)
+_GRAMMAR = "write @last-sync, @sync:ID, @2026-11-22T12:00Z, @-1h, @last-look or @expected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ async def read_past(settings: Settings, wanted: Address) -> Kept:
     async with kept_store(settings) as store:
         if wanted.when == LAST_SYNC or _POINT.fullmatch(wanted.when):
             return await _declared(store, wanted)
+        if wanted.when == EXPECTED:
+            return await _expected(store, wanted.environment)
         at = now if wanted.when == LAST_LOOK else _time(wanted.when, now)
         return await _seen(store, wanted, at, now, settings.store.keep)
 
@@ -118,6 +122,14 @@ async def _declared(store: Store, wanted: Address) -> Kept:
         raise ConfigError(f"there is no {missing}", reason="usage", hint=hint)
     point = points[0]
     return Kept(name, await store.declared(point.id or 0), point.at, point)
+
+
+async def _expected(store: Store, name: str) -> Kept:
+    book = await store.load(name, snapshots=True)
+    if book.expected is None or book.seen_at is None:
+        msg = f"nothing is expected of {name} yet: its first look declares what there is"
+        raise ConfigError(msg, reason="usage", hint="`pgdrift serve` looks at it")
+    return Kept(name, book.expected, book.seen_at)
 
 
 async def _seen(

@@ -40,8 +40,13 @@ class Limits:
 
 
 @asynccontextmanager
-async def working(place: Place, limits: Limits, name: str) -> AsyncIterator[Target]:
-    """Give a target in a session that is set as its database says, and cannot write yet."""
+async def working(
+    place: Place, limits: Limits, name: str, key: bytes = b""
+) -> AsyncIterator[Target]:
+    """Give a target in a session that is set as its database says, and cannot write yet.
+
+    `key` is what secrets are sealed with that are read there.
+    """
     from pgdrift.reconcile.writing import Target
     from pgdrift.sources.catalog import read_catalog
     from pgdrift.sources.connection import connection
@@ -58,7 +63,7 @@ async def working(place: Place, limits: Limits, name: str) -> AsyncIterator[Targ
 
         async def read() -> Snapshot:
             schemas = await ledger_schemas(session)
-            return planned(await read_catalog(session, exclude_schemas=schemas), own)
+            return planned(await read_catalog(session, exclude_schemas=schemas, key=key), own)
 
         yield Target(session, session.where, session.settings, read)
 

@@ -23,6 +23,7 @@ from pgdrift.core.model import (
     SyncPoint,
 )
 from pgdrift.core.syncpoint import Applied
+from pgdrift.core.why.enacted import Enactment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Book:
     `resolved` the latest that are; `marks` is what people
     said that was not ended, also what came to its end since the last look. `against` is the last
     standing per yardstick, and `not_compared` and `notes` are the last ones too, so that a restart
-    shows the last known state. Times are UTC.
+    shows the last known state. `enacted` is which plans were run there since the last look that
+    could read, or a moment before. Times are UTC.
     """
 
     environment: str
@@ -59,6 +61,7 @@ class Book:
     against: tuple[Against, ...] = ()
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    enacted: tuple[Enactment, ...] = ()
     key: bytes = field(default=b"", repr=False, compare=False)
 
 

@@ -42,6 +42,7 @@ from pgdrift.core.model import (
 from pgdrift.core.syncpoint import Applied, declared_by, newly_applied
 from pgdrift.core.timeline import changed, migrated, not_synced, seen_again, synced, within
 from pgdrift.core.watched import Upstream, Watched
+from pgdrift.core.why import enacted
 from pgdrift.core.why.blame import hearsay, placed
 from pgdrift.core.why.flight import Flight, did_not_converge, in_flight, waiting
 from pgdrift.core.why.history import Explanation, applied, explain, failed, in_between
@@ -55,13 +56,15 @@ __all__ = ["Conclusion", "Upstream", "Watched", "questions", "remembered", "seen
 class Conclusion:
     """What to keep, what to show, and how many objects changed since the last look by origin.
 
-    `waits` says that something that changed here waits for a look at the upstream.
+    `waits` says that something that changed here waits for a look at the upstream. `closely`: the
+    next looks are to come sooner than the interval says, for a plan is run here, or was just now.
     """
 
     step: Step
     standing: Standing
     changed: Mapping[Origin, int] = field(default_factory=dict)
     waits: bool = False
+    closely: bool = False
 
 
 def questions(
@@ -71,7 +74,7 @@ def questions(
     reading = _settled(book, reading)
     upstream = _in_our_words(watched, upstream)
     changes = _changes(book, reading)
-    flight = in_flight(reading.histories, book.against, book.seen_at, now)
+    flight = _flight(book, reading, now)
     if _waits(flight, watched, changes, now):
         return ()
     why = _explanations(watched, book, reading, changes, now)
@@ -104,7 +107,7 @@ def seen(
     upstream = _in_our_words(watched, upstream)
     sync_point = _first_sync_point(book, now)
     changes = _changes(book, reading)
-    flight = in_flight(reading.histories, book.against, book.seen_at, now)
+    flight = _flight(book, reading, now)
     if flight and _waits(flight, watched, changes, now):
         return _until_it_ends(flight, watched, book, reading, upstream, now)
     why = _explanations(watched, book, reading, changes, now)
@@ -141,7 +144,7 @@ def seen(
         sync_point=sync_point,
         against=against,
         not_compared=aside,
-        notes=reading.notes,
+        notes=(*reading.notes, *enacted.notes(reading.at_work, book.enacted, now)),
         incidents=told.incidents,
         notices=told.notices,
         ended=told.ended,
@@ -162,6 +165,7 @@ def seen(
         _count(why[c.id] for c in window),
         waits=any(a.held for a in against if a.yardstick != SYNC)
         and not (upstream and upstream.reason),
+        closely=enacted.is_close(reading.at_work, book.enacted, now),
     )
 
 
@@ -192,7 +196,14 @@ def _until_it_ends(
         events=(*seen_again(watched.name, book, now), *told.events),
         based_on=book.sync_point.id if book.sync_point else None,
     )
-    return Conclusion(step, _standing(watched, book, step, reading, outcome, against))
+    standing = _standing(watched, book, step, reading, outcome, against)
+    return Conclusion(step, standing, closely=bool(reading.at_work))
+
+
+def _flight(book: Book, reading: Reading, now: datetime) -> Flight | None:
+    """Return the migration that is in flight, or was at the last look: some tool's, or a plan."""
+    ours = enacted.at_work(reading.at_work, book.enacted)
+    return in_flight(reading.histories, book.against, book.seen_at, now, ours)
 
 
 def _waits(
@@ -325,8 +336,11 @@ def _explanations(
     if not changes or book.snapshot is None:
         return {}
     migrations = applied(book.histories, reading.histories, changes)
-    found = explain(changes, in_between(book.snapshot, reading, migrations))
-    flight = in_flight(reading.histories, book.against, book.seen_at, now)
+    found = {
+        **explain(changes, in_between(book.snapshot, reading, migrations)),
+        **enacted.explained(changes, reading.snapshot, book.enacted),
+    }
+    flight = _flight(book, reading, now)
     why = dict(_placed(found, book, reading, flight, now))
     failures = failed(book.histories, reading.histories)
     left = flight.unsettled(failures) if flight else did_not_converge(failures)
@@ -444,6 +458,7 @@ def _standing(
         against=against,
         not_compared=book.not_compared if step.not_compared is None else step.not_compared,
         notes=book.notes if step.notes is None else step.notes,
+        at_work=enacted.at_work(reading.at_work, book.enacted) if reading else "",
     )
 
 

@@ -418,7 +418,8 @@ class Reading:
     `not_compared` counts user objects of kinds that no reader covers; `notes` say what could not
     be read and why, for people. `committed` is when what changed since the last look was last
     committed, UTC, by object; only where the server keeps that. `hints` is what notifications said
-    since the look before, and `heard_at` when the first of them was heard, UTC.
+    since the look before, and `heard_at` when the first of them was heard, UTC. `at_work` says who
+    of us is writing there just now, as a plan is run; empty for nobody.
     """
 
     snapshot: Snapshot
@@ -430,6 +431,7 @@ class Reading:
     committed: Mapping[ObjectId, datetime] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
     heard_at: datetime | None = None
+    at_work: str = ""
 
 
 SYNC = "sync"
@@ -518,6 +520,7 @@ class Standing:
 
     `looked_at` is the latest try and `seen_at` the latest that could look, both UTC; `reason`
     says why the outcome is unknown. `not_compared` counts objects by kind that were not compared.
+    `at_work` says that a plan is being run there, by whom and why; empty for no.
     """
 
     environment: str
@@ -533,6 +536,7 @@ class Standing:
     against: tuple[Against, ...] = ()
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    at_work: str = ""
 
     @property
     def could_look(self) -> bool:
@@ -561,8 +565,8 @@ class Event:
     """One line of an environment's timeline. `subject` is an object's key, or empty.
 
     Verbs: looked_first, synced, not_synced, undone, changed, migrated, opened, told, resolved,
-    unknown, seen_again, acknowledged, silenced, accepted, mark_ended, applied, rolled_back,
-    not_applied.
+    unknown, seen_again, acknowledged, silenced, accepted, mark_ended, began, applied,
+    rolled_back, not_applied.
     """
 
     environment: str

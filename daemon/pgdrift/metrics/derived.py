@@ -112,6 +112,10 @@ def last_look(seen: Seen) -> Iterator[Sample]:
     return (((s.environment,), s.seen_at.timestamp()) for s in seen.standings.values() if s.seen_at)
 
 
+def at_work(seen: Seen) -> Iterator[Sample]:
+    return (((name,), float(bool(s.at_work))) for name, s in seen.standings.items())
+
+
 def sync_point(seen: Seen) -> Iterator[Sample]:
     return (
         ((s.environment,), s.sync_point.at.timestamp())

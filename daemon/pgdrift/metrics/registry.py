@@ -17,7 +17,7 @@ from pgdrift.core.alerts.news import Since
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import LEDGER, REACH, SYNC, Origin, Outcome, Standing
 from pgdrift.metrics.derived import Named, Sample, Seen
-from pgdrift.metrics.table import DEPTHS, METRICS, NOTIFIED, Row
+from pgdrift.metrics.table import DEPTHS, METRICS, NOTIFIED, PLANNED, Row
 
 _LIVES = "pgdrift_incident_duration_seconds"
 _FROM_COMMIT = "pgdrift_commit_to_delivery_seconds"
@@ -70,6 +70,8 @@ class Metrics:
         registry.register(_Derived(self._seen))
         prometheus.ProcessCollector(registry=self._registry)
         prometheus.PlatformCollector(registry=self._registry)
+        for outcome in PLANNED:
+            self._counters["pgdrift_plans_made_total"].labels(outcome)
         self.reloaded(ok=True)
 
     def known(
@@ -148,6 +150,10 @@ class Metrics:
     def saved(self, seconds: float) -> None:
         """Count how long it took to keep a look, or to fail to."""
         self._histograms["pgdrift_store_save_duration_seconds"].observe(seconds)
+
+    def planned(self, outcome: str) -> None:
+        """Count one try to make the plan of an incident (an outcome of PLANNED)."""
+        self._counters["pgdrift_plans_made_total"].labels(outcome).inc()
 
     def stored(self, size: int) -> None:
         """Keep how many bytes the store takes."""

@@ -11,6 +11,9 @@ from typing import Literal
 from pgdrift.metrics import derived
 from pgdrift.metrics.derived import Sample, Seen
 
+PLANNED = ("made", "nothing", "failed")
+"""What becomes of one try to make the plan of an incident."""
+
 NOTIFIED = (
     "delivered",
     "unreachable",
@@ -45,7 +48,8 @@ LABELS: Mapping[str, str] = {
     "against": "a yardstick: `sync` (the own sync point), the upstream's name, `ledger`, `reach`"
     " (whether it can be looked at)",
     "outcome": "of an environment and of looks: `in_sync`, `drifted`, `unknown`; of notifications:"
-    " `delivered`, `unreachable`, `rate_limited`, `refused`, `authentication`, `invalid`, `bug`",
+    " `delivered`, `unreachable`, `rate_limited`, `refused`, `authentication`, `invalid`, `bug`; of"
+    " plans: `made`, `nothing`, `failed`",
     "direction": "`ahead`, `behind`, `diverged`, `unknown`; against the own sync point `changed`",
     "severity": "`critical`, `warning`, `info`",
     "class": "`security`, `structure`, `behaviour`, `performance`, `cosmetic`",
@@ -111,6 +115,13 @@ _ENVIRONMENTS = (
         "When the environment was last declared right.",
         ("environment",),
         derived.sync_point,
+    ),
+    Row(
+        "pgdrift_plan_in_flight",
+        "gauge",
+        "Whether pgdrift was writing to the environment at the latest look, as a plan is run (1).",
+        ("environment",),
+        derived.at_work,
     ),
     Row(
         "pgdrift_objects",
@@ -347,6 +358,12 @@ _ITSELF = (
         "histogram",
         "How long it took to keep one look in the store, whether that succeeded or not.",
         buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    ),
+    Row(
+        "pgdrift_plans_made_total",
+        "counter",
+        "Tries to make the plan of an incident, by what became of them.",
+        ("outcome",),
     ),
     Row(
         "pgdrift_store_size_bytes",

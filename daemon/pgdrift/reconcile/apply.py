@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -45,12 +45,18 @@ class Care:
     most_apart: float = 30.0
 
 
+async def _nobody(found: Snapshot) -> None:
+    """Hear nothing."""
+    _ = found
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """What is to be done: one way of a plan, what is to be there at the end, and who is told.
 
     `judge` returns what differs from that; `tell` hears of each statement and how many seconds it
-    took; `stamp` is what a ledger is to know of it.
+    took; `stamp` is what a ledger is to know of it. `left` hears what there is after each
+    transaction.
     """
 
     way: Way
@@ -59,6 +65,7 @@ class Course:
     tell: Callable[[str], None]
     stamp: Stamp
     care: Care = field(default_factory=Care)
+    left: Callable[[Snapshot], Awaitable[None]] = _nobody
 
 
 @dataclass(slots=True)
@@ -85,13 +92,16 @@ async def carry_out(target: Target, journal: Journal, course: Course, start: Sna
     """
     run = journal.run()
     work = _Work(target, journal, course, start, set(run.done if run else ()))
+    skipped = run.skipped if run else frozenset()
     try:
         for setting in SETTINGS:
             await work.session.execute(setting)
         await _wait_at_most(work.session, course.care.lock_timeout)
         for number, together in groupby(course.way.statements, key=lambda s: s.transaction):
-            if number not in work.done:
-                await _patiently(work, list(together))
+            ahead = [s for s in together if s.number not in skipped]
+            if number not in work.done and ahead:
+                await _patiently(work, ahead)
+            work.done.add(number)
         await _finish(work)
     except asyncpg.PostgresError as error:
         raise _stopped(work, error) from error
@@ -182,6 +192,7 @@ async def _together(work: _Work, together: Sequence[Statement]) -> None:
             _note(work, error)
         raise
     _is_done(work, found, time.monotonic() - began)
+    await work.course.left(found)
 
 
 async def _alone(work: _Work, together: Sequence[Statement]) -> None:
@@ -211,6 +222,7 @@ async def _alone(work: _Work, together: Sequence[Statement]) -> None:
     await work.session.execute("ROLLBACK")
     work.journal.keep(work.course.title, number, found)
     _is_done(work, found, time.monotonic() - began)
+    await work.course.left(found)
 
 
 async def _run(work: _Work, statement: Statement) -> None:

@@ -7,6 +7,7 @@ source.json are the snapshots that it was made of, so that it can be proved agai
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -20,6 +21,7 @@ from pgdrift.errors import ConfigError
 
 PLAN = "plan.yaml"
 _SIDES = ("target.json", "source.json")
+_FILES = (PLAN, "up.sql", "down.sql", "review.md", *_SIDES)
 
 
 # What YAML takes for the end of a line, or leaves out, and SQL does not.
@@ -58,19 +60,29 @@ def from_yaml(text: str) -> Plan:
         raise ValueError(f"it is no YAML: {str(error).splitlines()[0]}") from error
 
 
-def write(folder: Path, plan: Plan, sides: tuple[Snapshot, Snapshot]) -> None:
-    """Write a plan as a folder. Raises ConfigError."""
-    files = {
+def files(plan: Plan, sides: tuple[Snapshot, Snapshot]) -> dict[str, bytes]:
+    """Return the files of a plan's folder, by name."""
+    texts = {
         PLAN: to_yaml(plan),
         "up.sql": script(plan, plan.up, "up"),
         "down.sql": script(plan, plan.down, "down"),
         "review.md": review(plan),
         **dict(zip(_SIDES, map(snapshot_file.dump, sides), strict=True)),
     }
+    return {name: text.encode("utf-8") for name, text in texts.items()}
+
+
+def write(folder: Path, plan: Plan, sides: tuple[Snapshot, Snapshot]) -> None:
+    """Write a plan as a folder. Raises ConfigError."""
+    put(folder, files(plan, sides))
+
+
+def put(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a plan into its folder, as they are. Raises ConfigError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_bytes(text.encode("utf-8"))
+        for name, body in files.items():
+            (folder / name).write_bytes(body)
     except OSError as error:
         raise ConfigError(f"cannot write {folder}: {error.strerror}", reason="usage") from error
 
@@ -88,6 +100,14 @@ def read(folder: Path) -> tuple[Plan, tuple[Snapshot, Snapshot]]:
     if (target.root, source.root) != (plan.target.root, plan.source.root):
         raise _no_plan(folder, "its snapshots are not those that it was made of")
     return plan, (target, source)
+
+
+def taken(folder: Path) -> dict[str, bytes]:
+    """Return the files of a plan's folder as they are, without its record. Raises ConfigError."""
+    try:
+        return {name: (folder / name).read_bytes() for name in _FILES}
+    except OSError as error:
+        raise _no_plan(folder, str(error.strerror)) from error
 
 
 def _no_plan(folder: Path, why: str) -> ConfigError:

@@ -15,13 +15,11 @@ from typing import TypeVar
 import asyncpg
 
 from pgdrift.core.model import Snapshot
+from pgdrift.core.why.enacted import AT_WORK as _ONE_AT_A_TIME
 from pgdrift.errors import ReconcileError, SourceError
 from pgdrift.log import redact
 
 T = TypeVar("T")
-
-# Any number, the same in every release: who holds it is the only one of us in this database.
-_ONE_AT_A_TIME = 7_225_163_486_513_270_001
 
 _TAKEN = "somebody else is at work here with `pgdrift ledger` right now"
 

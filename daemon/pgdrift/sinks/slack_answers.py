@@ -16,10 +16,11 @@ from pgdrift.core.alerts.facts import fact
 from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.alerts.marks import Mark, Order, Verb
 from pgdrift.core.model import Standing
+from pgdrift.core.plan.kept import KeptPlan
 from pgdrift.errors import ConfigError, StoreError
 from pgdrift.log import get_logger
 from pgdrift.sinks import slack_buttons as named
-from pgdrift.sinks import slack_status
+from pgdrift.sinks import slack_plan, slack_status
 from pgdrift.sinks.kit import Block, context, mrkdwn
 from pgdrift.sinks.mrkdwn import code_span, escape
 from pgdrift.sinks.slack_asked import Asked, Choice, Press, Words, about
@@ -35,11 +36,18 @@ _OVER = "This incident is over: there is nothing left to do."
 _MOVED = "What you chose has changed or gone meanwhile: open the dialog again."
 
 
+async def _none(incident: str) -> KeptPlan | None:
+    _ = incident
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What the daemon can do for whoever asks. `mark` raises ConfigError and StoreError.
 
-    `channels` are the Slack channels with buttons by their names in the configuration.
+    `channels` are the Slack channels with buttons by their names in the configuration. `plan`
+    gives the plan that was made for an incident, `plan_words` what is to be known of it, or why
+    there is none.
     """
 
     channels: Mapping[str, SlackChannel]
@@ -48,6 +56,8 @@ class Desk:
     mark: Callable[[Order], Awaitable[Mark]]
     now: Callable[[], datetime]
     link: str | None = None
+    plan: Callable[[str], Awaitable[KeptPlan | None]] = _none
+    plan_words: Callable[[Incident], str] = lambda _: "no plans are made here"
 
     def incident(self, id_: str) -> Incident | None:
         """Return an incident that is not over, or None."""
@@ -82,6 +92,8 @@ async def follow(desk: Desk, asked: Asked) -> None:
         await _whisper(channel, asked, why)
     elif isinstance(asked, Press) and asked.action == named.ACCEPT:
         await _open_modal(desk, channel, asked)
+    elif isinstance(asked, Press) and asked.action == named.PLAN:
+        await _show_plan(desk, channel, asked)
     else:
         await _obey(desk, channel, asked)
 
@@ -108,7 +120,7 @@ def _refusal(desk: Desk, channel: SlackChannel, asked: Press | Choice) -> str:
         return _NOT_ALLOWED.format(asked.who.id)
     if desk.incident(asked.incident) is None:
         return _OVER
-    known = {named.ACK, named.ACCEPT, *named.SILENCES}
+    known = {named.ACK, named.ACCEPT, named.PLAN, *named.SILENCES}
     if isinstance(asked, Press) and asked.action not in known:
         return "This button is of another release of pgdrift."
     return ""
@@ -137,6 +149,21 @@ async def _open_modal(desk: Desk, channel: SlackChannel, press: Press) -> None:
     async with client_of(channel) as client:
         view = named.accept_modal(incident, about(press))
         await client.views_open(trigger_id=press.trigger, view=view)
+
+
+async def _show_plan(desk: Desk, channel: SlackChannel, press: Press) -> None:
+    """Show whoever asks the plan of an incident; nobody else is told of it."""
+    incident = desk.incident(press.incident)
+    try:
+        kept = await desk.plan(press.incident)
+    except (ConfigError, StoreError) as error:
+        await _whisper(channel, press, str(error))
+        return
+    words = desk.plan_words(incident) if incident else _OVER
+    if kept is None:
+        await _whisper(channel, press, f"There is no plan for it: {words}.")
+        return
+    await _whisper(channel, press, f"plan {kept.id}", slack_plan.answer(kept, words, desk.link))
 
 
 async def _obey(desk: Desk, channel: SlackChannel, asked: Press | Choice) -> None:
@@ -187,12 +214,14 @@ def _marked(press: Press, mark: Mark) -> list[Block]:
     return named.with_mark(press.blocks, mark)
 
 
-async def _whisper(channel: SlackChannel, asked: Press | Choice, text: str) -> None:
+async def _whisper(
+    channel: SlackChannel, asked: Press | Choice, text: str, blocks: list[Block] | None = None
+) -> None:
     """Tell only the person who asked."""
     async with client_of(channel) as client:
         try:
             await client.chat_postEphemeral(
-                channel=asked.place, user=asked.who.id, text=escape(text)
+                channel=asked.place, user=asked.who.id, text=escape(text), blocks=blocks
             )
         except SlackApiError:
             # Whoever asked has left, or the channel is no more: the log has it.

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pgdrift.core.alerts.facts import fact
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.marks import Mark, Verb
+from pgdrift.core.alerts.plannable import can_be_planned
 from pgdrift.core.model import CHANNELS, DRILL, Finding
 from pgdrift.core.shown import render
 from pgdrift.sinks.kit import (
@@ -25,7 +26,7 @@ from pgdrift.sinks.kit import (
 )
 from pgdrift.sinks.mrkdwn import code_span, escape
 
-ACK, ACCEPT = "ack", "accept"
+ACK, ACCEPT, PLAN = "ack", "accept", "plan"
 SILENCES = {"silence_4h": timedelta(hours=4), "silence_24h": timedelta(hours=24)}
 FOR = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "ever": None}
 """For how long findings can be accepted, by the value of the choice."""
@@ -88,7 +89,8 @@ def _choices(incident: Incident) -> dict[str, str]:
     """Return what can be done with an incident, by the name of the action."""
     choices = {ACK: "Acknowledge"}
     choices |= {n: f"Silence {wait.total_seconds() / 3600:.0f} h" for n, wait in SILENCES.items()}
-    return choices | ({ACCEPT: "Accept…"} if incident.findings else {})
+    choices |= {ACCEPT: "Accept…"} if incident.findings else {}
+    return choices | ({PLAN: "Show plan"} if can_be_planned(incident) else {})
 
 
 def mark_words(mark: Mark) -> str:

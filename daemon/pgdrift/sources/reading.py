@@ -14,11 +14,13 @@ from typing import Literal
 
 from pgdrift.core.book import Book
 from pgdrift.core.model import Ledger, ObjectId, Reading, Snapshot
+from pgdrift.core.why.enacted import open_one
 from pgdrift.core.why.flight import judged_until
 from pgdrift.errors import ConfigError
 from pgdrift.log import get_logger
 from pgdrift.retry import retry_source
 from pgdrift.sources import gate
+from pgdrift.sources.at_work import at_work
 from pgdrift.sources.catalog import count_not_compared, read_catalog
 from pgdrift.sources.commits import commit_times
 from pgdrift.sources.connection import Connection, close, connect, reading
@@ -121,7 +123,11 @@ class Source:
             async with reading(session):
                 quick = await gate.quick(session)
             # A lock is given back without a commit, so whether one is held is asked again.
-            locked = last is not None and any(h.in_flight for h in last.histories)
+            locked = last is not None and (
+                bool(last.at_work)
+                or open_one(book.enacted) is not None
+                or any(h.in_flight for h in last.histories)
+            )
             if last and book.snapshot and quick == self._quick and not locked:
                 ledger = last.ledger and read_before(last.ledger)
                 return replace(last, snapshot=book.snapshot, ledger=ledger)
@@ -142,6 +148,7 @@ class Source:
         async with reading(session):
             thorough = await gate.thorough(session, cluster=self.cluster)
             histories = await read_histories(session, wanted=self.histories, notes=notes)
+            busy = await at_work(session)
             tables = [h.table for h in histories if not h.unread]
             ledger = await read_ledger(
                 session,
@@ -163,7 +170,14 @@ class Source:
                 not_compared = {**self._unknown.counts, **await count_not_compared(session, own)}
         notes += (*_remarks(ledger, snapshot), *(self._unknown.notes if self._unknown else ()))
         return Reading(
-            snapshot, thorough, ledger, histories, not_compared, tuple(notes), committed=committed
+            snapshot,
+            thorough,
+            ledger,
+            histories,
+            not_compared,
+            tuple(notes),
+            committed=committed,
+            at_work=busy,
         )
 
     async def _gate(self, session: Connection) -> str:

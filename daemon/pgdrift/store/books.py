@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.book import Book, Step
 from pgdrift.core.model import Agreed, Event, How, Outcome, Snapshot, SyncPoint
-from pgdrift.store import codec, marks, outbox, points, snapshots, tables
+from pgdrift.core.why.flight import judged_until
+from pgdrift.store import codec, marks, outbox, plans, points, snapshots, tables
 from pgdrift.store.codec import Codec, T
 from pgdrift.store.failures import Stale
 from pgdrift.store.pages import Manifest, paginate
@@ -91,6 +92,7 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
     agreed = kept.get(row.agreed_id)
     unknown = codec.IDS.read(row.agreed_unknown)
     incidents, resolved = await _incidents(c, row.name)
+    against = codec.AGAINST.read(row.against)
     return Book(
         environment=row.name,
         snapshot=kept.get(row.snapshot_id),
@@ -109,9 +111,10 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
         incidents=incidents,
         resolved=resolved,
         marks=await marks.about(c, row.name, row.looked_at),
-        against=codec.AGAINST.read(row.against),
+        against=against,
         not_compared=codec.COUNTS.read(row.not_compared),
         notes=codec.NOTES.read(row.notes),
+        enacted=await plans.enacted(c, row.name, judged_until(against, row.seen_at)),
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select, exists, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.core.alerts.incident import State
-from pgdrift.store import tables
+from pgdrift.store import plans, tables
 from pgdrift.store.outbox import Stage
 from pgdrift.store.pages import buckets_of, lines
 from pgdrift.store.snapshots import batches
@@ -32,6 +32,10 @@ async def prune(c: AsyncConnection, before: datetime) -> int:
     gone += await _delete(c, m.c.id, said)
     applied = select(tables.applied.c.id).where(tables.applied.c.at < before)
     gone += await _delete(c, tables.applied.c.id, applied)
+    gone += await _delete(c, tables.enactment.c.id, plans.old_enactments(before))
+    old = (await c.execute(plans.old_plans(before).limit(_SHARE))).scalars().all()
+    await plans.forget(c, old)
+    gone += len(old)
     gone += await _delete(c, tables.snapshot.c.id, _old_snapshots(before))
     return gone + await _prune_pages(c)
 

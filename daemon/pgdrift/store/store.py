@@ -27,8 +27,10 @@ from pgdrift.core.alerts.marks import Mark, Order
 from pgdrift.core.alerts.route import Address
 from pgdrift.core.book import Book, Step
 from pgdrift.core.model import Event, Finding, Reading, Snapshot, SyncPoint
+from pgdrift.core.plan.kept import KeptPlan
 from pgdrift.core.still import Still
 from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
+from pgdrift.core.why.enacted import Enactment
 from pgdrift.errors import ConfigError
 from pgdrift.store import (
     books,
@@ -40,6 +42,7 @@ from pgdrift.store import (
     marks,
     migrate,
     outbox,
+    plans,
     points,
     prune,
     snapshots,
@@ -495,3 +498,60 @@ class Store:
         """Forget a bounded share of what is older; return how many rows, 0 when all is done."""
         async with self._writing() as c:
             return await prune.prune(c, now - min(keep, now - _BEGINNING))
+
+    @_whole
+    async def keep_plan(self, kept: KeptPlan, files: Mapping[str, bytes]) -> None:
+        """Keep a plan with the files of its folder; of its name there is one."""
+        async with self._writing() as c:
+            await plans.keep(c, kept, files)
+
+    @_whole
+    async def plans(self, environment: str | None = None) -> tuple[KeptPlan, ...]:
+        """Return the plans that are kept, the latest first: of an environment, or all for None."""
+        async with self._reading() as c:
+            return await plans.kept(c, environment)
+
+    @_whole
+    async def plan(self, word: str) -> KeptPlan | None:
+        """Return the plan of an id or its beginning, or the last of an incident; None for none.
+
+        Raises ConfigError when several begin so.
+        """
+        async with self._reading() as c:
+            return await plans.named(c, word)
+
+    @_whole
+    async def plan_files(self, id_: str) -> Mapping[str, bytes]:
+        """Return the files of a plan's folder, by name, as they were kept."""
+        async with self._reading() as c:
+            return await plans.files(c, id_)
+
+    @_whole
+    async def plans_made(self) -> Mapping[str, tuple[str, str]]:
+        """Return by incident the id of the last plan made for it, and of which findings."""
+        async with self._reading() as c:
+            return await plans.made_for(c)
+
+    @_whole
+    async def keep_enactment(self, enactment: Enactment) -> Enactment:
+        """Keep that a plan is run, or how far it is by now; return it with its number."""
+        async with self._writing() as c:
+            return await plans.keep_enactment(c, enactment)
+
+    @_whole
+    async def enacted(self, environment: str, since: datetime | None) -> tuple[Enactment, ...]:
+        """Return what was run there, the latest first, and has not ended long before `since`."""
+        async with self._reading() as c:
+            return await plans.enacted(c, environment, since)
+
+    @_whole
+    async def enactments(self, *plan_ids: str) -> tuple[Enactment, ...]:
+        """Return each time that one of these plans was run, the latest first."""
+        async with self._reading() as c:
+            return await plans.enactments(c, plan_ids)
+
+    @_whole
+    async def enactments_moved(self) -> str:
+        """Return a text that is another one as soon as a plan is begun or ends."""
+        async with self._reading() as c:
+            return await plans.moved(c)

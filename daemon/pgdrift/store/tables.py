@@ -258,3 +258,49 @@ event = Table(
     Column("detail", Text),
     Index(None, "environment", "id"),
 )
+
+# Plans, each as the files of its folder; `body` is the same as deflated JSON, for whoever shows it.
+# `incident_id` refers to no row, as in `mark`; `about` is of which findings it was made.
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("made_at", Instant, nullable=False, index=True),
+    Column("made_by", Text, nullable=False),
+    Column("incident_id", Text, nullable=False, index=True),
+    Column("about", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+plan_file = Table(
+    "plan_file",
+    metadata,
+    Column("plan_id", ForeignKey("plan.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# Each time that a plan was run on an environment. `left` is what it left behind, by object, and
+# `entries` the lines of its record: deflated JSON. A plan that was run with a connection URL alone
+# has none.
+enactment = Table(
+    "enactment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("plan_id", Text, nullable=False, index=True),
+    Column("environment", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("result", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("left", LargeBinary, nullable=False),
+    Column("entries", LargeBinary, nullable=False),
+    Index(None, "environment", "ended_at"),
+    sqlite_autoincrement=True,
+)

@@ -3,6 +3,6 @@
 from pgdrift.web.app import make_app
 from pgdrift.web.listen import serve
 from pgdrift.web.settings import WebSettings
-from pgdrift.web.site import Configured
+from pgdrift.web.site import Configured, Found, Plans
 
-__all__ = ["Configured", "WebSettings", "make_app", "serve"]
+__all__ = ["Configured", "Found", "Plans", "WebSettings", "make_app", "serve"]

@@ -7,9 +7,16 @@ from collections.abc import Set as AbstractSet
 from aiohttp import web
 from multidict import MultiMapping
 
+from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.model import ChangeClass, Direction, Severity, Standing
 from pgdrift.core.shown.marked import mark_json
-from pgdrift.core.shown.report import findings_json, rule_json, standing_json, tray_json
+from pgdrift.core.shown.report import (
+    findings_json,
+    incident_json,
+    rule_json,
+    standing_json,
+    tray_json,
+)
 from pgdrift.log import masked
 from pgdrift.web import view
 from pgdrift.web.site import SITE, Configured, Site
@@ -29,9 +36,7 @@ async def status(request: web.Request) -> web.Response:
             "at": site.now().isoformat(),
             "ready": site.ready(),
             "configuration": masked(_configuration(site.configured())),
-            "environments": [
-                masked(standing_json(s, incidents)) for s in site.standings().values()
-            ],
+            "environments": [_environment(site, s, incidents) for s in site.standings().values()],
             "ignore_rules": [masked(rule_json(r)) for r in site.rules()],
             "marks": [masked(mark_json(m)) for m in site.marks()],
             "channels": [masked(tray_json(t)) for t in site.trays()],
@@ -53,6 +58,15 @@ async def findings(request: web.Request) -> web.Response:
         if all(row[name] in values for name, values in wanted.items())
     ]
     return _json({"count": len(found), "findings": found})
+
+
+def _environment(
+    site: Site, standing: Standing, incidents: tuple[Incident, ...]
+) -> dict[str, object]:
+    """Return a standing, each incident with the id of the plan that was made for it."""
+    mine = [i for i in incidents if i.environment == standing.environment]
+    rows = [{**incident_json(i), "plan": site.plans.plan_of(i) or None} for i in mine]
+    return {n: masked(v) for n, v in {**standing_json(standing), "incidents": rows}.items()}
 
 
 def error(status: int, message: str) -> web.Response:

@@ -13,8 +13,8 @@ from pgdrift.core.alerts.marks import Mark
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 from pgdrift.log import get_logger
-from pgdrift.web import api, pages
-from pgdrift.web.site import SITE, Configured, Site, utc_now
+from pgdrift.web import api, pages, plans
+from pgdrift.web.site import SITE, Configured, Found, Plans, Site, no_plan, utc_now
 
 log = get_logger("web")
 
@@ -50,6 +50,8 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     marks: Callable[[], Sequence[Mark]] = tuple,
     configured: Callable[[], Configured | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
+    plan: Callable[[str], Awaitable[Found | None]] = no_plan,
+    incident_plans: Plans = Plans(),  # noqa: B008 - frozen
 ) -> web.Application:
     """Return the application that serves page, API, metrics and health.
 
@@ -57,7 +59,8 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     gives an environment's events, the latest first, and may raise StoreError.
     `kinds` are the names of all kinds of objects, so that a filter by another one is refused;
     `rules` gives how the ignore rules stand, `trays` how the channels do, `marks`
-    what people said that holds now, `configured` what became of the configuration.
+    what people said that holds now, `configured` what became of the configuration; `plan` and
+    `incident_plans` what is kept of plans.
     """
     app = web.Application(middlewares=[_errors])
     app[SITE] = Site(
@@ -74,11 +77,15 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
         marks,
         configured,
         now,
+        plan,
+        incident_plans,
     )
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/", pages.status)
     # Not the usual pattern, for that takes no braces; a slash in a name comes as %2F.
     app.router.add_get("/environments/{name:[^/]+}", pages.environment)
+    app.router.add_get("/plans/{id:[0-9a-f]+}", plans.plan)
+    app.router.add_get("/incidents/{id:[^/]+}/plan", plans.of_incident)
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pgdrift.core.alerts.incident import State
 from pgdrift.core.alerts.marks import Verb
+from pgdrift.core.alerts.plannable import can_be_planned
 from pgdrift.core.model import Event, Finding, Standing
 from pgdrift.core.shown import marked, render
 from pgdrift.core.shown.report import rule_note, tray_notes
@@ -46,7 +47,7 @@ async def status(request: web.Request) -> web.Response:
         "channel_notes": [tray_notes(t) for t in site.trays() if tray_notes(t)],
         "rule_notes": [note for note in map(rule_note, site.rules()) if note],
     }
-    return await _page(request, "status.html", base="", **context)
+    return await page(request, "status.html", base="", **context)
 
 
 async def environment(request: web.Request) -> web.Response:
@@ -64,6 +65,8 @@ async def environment(request: web.Request) -> web.Response:
             for i in site.incidents()
             if i.environment == standing.environment and i.state is State.OPEN
         ],
+        "plan_of": site.plans.plan_of,
+        "can_be_planned": can_be_planned,
         "state": lambda incident: marked.state(incident, site.marks(), site.now()),
         "said": lambda incident: [
             marked.mark_text(m) for m in site.marks() if m.incident == incident.id
@@ -77,13 +80,13 @@ async def environment(request: web.Request) -> web.Response:
         "timeline_lost": lost,
         "limit": _ON_ENVIRONMENT,
     }
-    return await _page(request, "environment.html", base="../", **context)
+    return await page(request, "environment.html", base="../", **context)
 
 
 async def refusal(request: web.Request, status: int, message: str) -> web.Response:
     """Return an error as a page."""
     base = "../" * (request.path.count("/") - 1)
-    return await _page(
+    return await page(
         request, "refusal.html", status=status, base=base, code=status, message=message
     )
 
@@ -97,9 +100,10 @@ async def _timeline(request: web.Request, standing: Standing) -> tuple[list[Even
         return [], str(error)
 
 
-async def _page(
+async def page(
     request: web.Request, template: str, *, status: int = 200, **context: object
 ) -> web.Response:
+    """Return a template as a page, or that it is as the browser has it."""
     site = request.app[SITE]
     # In a thread: a page of hundreds of environments must not hold up the watching.
     html = await asyncio.to_thread(

@@ -21,6 +21,7 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     IN_DOUBT = "in doubt"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Run:
     """The last time that a plan was run somewhere: which way, for whom, and how far it came.
 
     `done` are transactions; `failed` is the statement that was refused last, and in which words.
+    `skipped` are statements that were not run, for somebody had done by hand what they are for.
     """
 
     way: str
@@ -51,6 +53,7 @@ class Run:
     failed: tuple[int, str] | None = None
     ended: bool = False
     mark: int | None = None
+    skipped: frozenset[int] = frozenset()
 
     @property
     def untouched(self) -> bool:
@@ -89,6 +92,10 @@ def _after(run: Run, entry: Entry) -> Run:
         case "failed":
             failed = (_number(entry, "statement"), str(entry.get("said", "")))
             return replace(run, open=None, failed=failed)
+        case "skipped":
+            listed = entry.get("statements")
+            numbers = [n for n in listed if isinstance(n, int)] if isinstance(listed, list) else []
+            return replace(run, skipped=run.skipped | {*numbers}, failed=None)
         case "not_done":
             return replace(run, open=None)
         case "ended":
@@ -109,6 +116,8 @@ def states(way: Way, run: Run | None) -> dict[int, State]:
 def _state(statement: Statement, run: Run | None) -> State:
     if run is None:
         return State.PENDING
+    if statement.number in run.skipped:
+        return State.SKIPPED
     if statement.transaction in run.done:
         return State.DONE
     if run.failed and run.failed[0] == statement.number:

@@ -64,6 +64,7 @@ def standing_json(standing: Standing, incidents: Iterable[Incident] = ()) -> dic
         "against": [_against_json(a) for a in standing.against],
         "not_compared": dict(standing.not_compared),
         "notes": list(standing.notes),
+        "at_work": standing.at_work or None,
         "incidents": [incident_json(i) for i in incidents if i.environment == standing.environment],
     }
 

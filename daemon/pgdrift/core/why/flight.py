@@ -62,12 +62,15 @@ def in_flight(
     against: Iterable[Against],
     seen_at: datetime | None,
     now: datetime,
+    at_work: str = "",
 ) -> Flight | None:
     """Return the flight that is on, or that was at the last look; None for neither.
 
-    `against` is how the environment stood at the last look, `seen_at` when that was.
+    `against` is how the environment stood at the last look, `seen_at` when that was. `at_work`
+    says that a plan is being run, which is a migration of ours.
     """
-    what = "; ".join(f"{h.tool}: {h.in_flight}" for h in histories if h.in_flight)
+    running = [f"{h.tool}: {h.in_flight}" for h in histories if h.in_flight]
+    what = "; ".join([*running, *([at_work] if at_work else [])])
     if before := _begun(against):
         return Flight(what, before.since, before.blame.after)
     return Flight(what, now, seen_at) if what else None
