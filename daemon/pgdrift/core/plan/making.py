@@ -39,7 +39,7 @@ def make_plan(
     `sides` are target and source as they were read, `refused` what a server refused of the way
     up and of the way down.
     """
-    options = replace(options, inherited=True)
+    asked, options = options, replace(options, inherited=True)
     target = normalise(sides[0], options)
     source = align(normalise(sides[1], options), target, options, settled)
     major = sides[0].server_version // 10000
@@ -50,4 +50,5 @@ def make_plan(
         up=way(target, source, major=major, online=online, refused=refused[0]),
         down=way(source, target, major=major, online=online, refused=refused[1]),
         online=online,
+        options=asked,
     )
