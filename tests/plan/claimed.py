@@ -13,6 +13,7 @@ from pgdrift.core.plan.making import make_plan
 from pgdrift.core.plan.model import Plan
 from pgdrift.core.plan.roles import roles
 from pgdrift.core.plan.shown import script
+from pgdrift.core.plan.unseen import without
 from pgdrift.reconcile.prove import Ground, Likeness, Refused, Trial, prove, prove_what_holds
 from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.ground import ground
@@ -94,15 +95,17 @@ async def claimed(
 async def _ways(
     server: EmbeddedServer, target: Side, source: Side, plan: Plan
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is false of either way."""
+    """Return what is false of either way; what the proof does not speak of is not run."""
+    unseen = plan.proof.unseen if plan.proof else ()
+    plan = without(plan, unseen)
     if said := await psql(target.dsn, script(plan, plan.up, "up").encode()):
         return (f"up.sql: {said}",), ()
     up: list[str] = []
-    if not plan.up.by_hand:
+    if not plan.up.by_hand and not unseen:
         up = await apart(server, await dump(target.dsn), source.dumped)
     if said := await psql(target.dsn, script(plan, plan.down, "down").encode()):
         return tuple(up), (f"down.sql: {said}",)
     down: list[str] = []
-    if not plan.down.by_hand:
+    if not plan.down.by_hand and not unseen:
         down = await apart(server, await dump(target.dsn), target.dumped)
     return tuple(up), tuple(down)

@@ -17,6 +17,7 @@ from pgdrift.core.model import Change, ObjectId, Snapshot
 from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.model import LeftOut, Plan, Proof, Statement
 from pgdrift.core.plan.planning import way
+from pgdrift.core.plan.unseen import beyond, open_only, without
 from pgdrift.core.shown.render import change_text
 from pgdrift.reconcile.keeping import keeping
 from pgdrift.reconcile.running import Refusal, run
@@ -64,12 +65,14 @@ async def prove(
 
     `rows`: with so many rows of ours in each table it is tried once more; 0: in empty ones alone.
     """
-    unseen, why, start = await rebuild(sides[0], ground)
+    left, why, start = await rebuild(sides[0], ground)
+    unseen = beyond(left, *sides)
     version = ground.session.get_server_version()
     number = version.major * 10000 + version.minor
-    proof = Proof(why, why, number, plan.binding, tuple(unseen))
+    proof = Proof(why, why, number, plan.binding, unseen)
     if why:
         return Trial(proof)
+    plan = without(plan, unseen)
     refusal = await run(ground.session, plan.up.statements)
     if refusal:
         return Trial(replace(proof, up=_refused(refusal), down="never tried"), up=refusal)
@@ -96,7 +99,8 @@ async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], 
     there.
     """
     refused: dict[ObjectId, str] = {}
-    exactly = normalise(target, EXACTLY)
+    bare, sealed = open_only(target)
+    exactly = normalise(bare, EXACTLY)
     version = ground.session.get_server_version().major
     empty = await ground.read()
     while True:
@@ -109,9 +113,10 @@ async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], 
     if refusal:
         return (), f"the target cannot be made on the scratch server: {_refused(refusal)}", empty
     found = await ground.read()
-    left = left_over(found, exactly, made.by_hand, replace(EXACTLY, server_versions=False))
+    excused = [*made.by_hand, *sealed]
+    left = left_over(found, exactly, excused, replace(EXACTLY, server_versions=False))
     why = f"the scratch database is not as the target: {differing(left)}" if left else ""
-    return made.by_hand, why, found
+    return excused, why, found
 
 
 async def _all_or_nothing(
