@@ -64,31 +64,13 @@ def _entries(said: bytes) -> Iterator[str]:
 def _normal(entry: str) -> str:
     """Return an entry with what has no order sorted: rights, and columns: a new one is the last."""
     lines = (line.rstrip(",") for line in entry.strip().splitlines())
-    kept = [_sorted_list(line) for line in lines if line and not line.startswith(("SET ", "\\", "--"))]
+    kept = [
+        _sorted_list(line) for line in lines if line and not line.startswith(("SET ", "\\", "--"))
+    ]
     if settings := [n for n, line in enumerate(kept) if line.startswith("    SET ")]:
         first, last = settings[0], settings[-1] + 1
         kept[first:last] = sorted(kept[first:last])  # those of a function have no order
     return "\n".join(sorted(kept) if entry.lstrip().startswith(_IN_ANY_ORDER) else kept)
-
-
-_LISTS = re.compile(r"((?:WHEN TAG IN|WITH|SET) \()([^()]*)(\).*)")
-
-
-def _sorted_list(line: str) -> str:
-    """Return a line whose list has no order sorted, and any other line as it is."""
-    if found := _LISTS.search(line):
-        some = ", ".join(sorted(found[2].split(", ")))
-        return line[: found.start()] + found[1] + some + found[3]
-    return line
-
-
-_IN_ANY_ORDER) else kept)
-
-
-def _sorted_list(line: str) -> str:
-    """Return the tags of an event trigger in one order, and any other line as it is."""
-    head, found, tags = line.partition("WHEN TAG IN (")
-    return f"{head}{found}{', '.join(sorted(tags.rstrip(')').split(', ')))}" if found else line
 
 
 _IN_ANY_ORDER = (
@@ -99,6 +81,15 @@ _IN_ANY_ORDER = (
     "REVOKE ",
     "ALTER DEFAULT PRIVILEGES",
 )
+_LISTS = re.compile(r"((?:WHEN TAG IN|WITH|SET) \()([^()]*)(\).*)")
+
+
+def _sorted_list(line: str) -> str:
+    """Return a line whose list has no order sorted, and any other line as it is."""
+    if found := _LISTS.search(line):
+        some = ", ".join(sorted(found[2].split(", ")))
+        return line[: found.start()] + found[1] + some + found[3]
+    return line
 
 
 async def _run(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
