@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgdrift.core.alike.normalise import Options
+from pgdrift.core.alike.presets import Presets
 from pgdrift.core.model import ObjectId, Snapshot
-from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Statement, Verb, Way
+from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Rows, Statement, Verb, Way
 from pgdrift.core.plan.shown import review, script
 from pgdrift.core.plan.step import Lock, Step
 from pgdrift.errors import ConfigError
@@ -49,8 +51,23 @@ _ways = st.builds(
     st.dictionaries(_ids, st.lists(_ids, min_size=1, max_size=2).map(tuple), max_size=2),
 )
 _ends = st.builds(End, _text, _text, st.integers(130000, 190000))
-_proofs = st.builds(Proof, _text, _text, st.integers(130000, 190000), _text)
-plans = st.builds(Plan, _ends, _ends, _ways, _ways, online=st.booleans(), proof=st.none() | _proofs)
+_some_left = st.lists(_left, max_size=2).map(tuple)
+_rows = st.builds(
+    Rows, st.integers(0, 9), st.integers(0, 99), _some_left, _ways.map(lambda w: w.remarks)
+)
+_proofs = st.builds(
+    Proof, _text, _text, st.integers(130000, 190000), _text, _some_left, st.none() | _rows
+)
+_presets = st.builds(Presets, partition_names=st.lists(_name, max_size=2).map(tuple))
+_options = st.builds(Options, spelling=st.booleans(), presets=_presets)
+plans = st.builds(
+    Plan,
+    *(_ends, _ends, _ways, _ways),
+    online=st.booleans(),
+    proof=st.none() | _proofs,
+    options=_options,
+    aside=_some_left,
+)
 
 
 @given(plans)
@@ -61,6 +78,7 @@ def test_a_plan_is_read_as_it_was_written(plan: Plan) -> None:
     assert found.binding == plan.binding
     assert [s.step.sql for s in found.up.statements] == [s.step.sql for s in plan.up.statements]
     assert found.proved == plan.proved
+    assert (found.proof, found.options, found.aside) == (plan.proof, plan.options, plan.aside)
 
 
 @given(plans)
@@ -108,3 +126,20 @@ def test_a_folder_whose_snapshots_were_changed_is_refused(tmp_path: Path) -> Non
     planfile.write(tmp_path, Plan(end, replace(end, root="0"), Way(), Way()), (empty, empty))
     with pytest.raises(ConfigError, match="not those"):
         planfile.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["up.sql", "down.sql"])
+def test_a_script_that_was_changed_beside_its_plan_is_refused(tmp_path: Path, name: str) -> None:
+    empty = Snapshot({}, frozenset(), 180000, datetime(2026, 1, 1, tzinfo=UTC))
+    end = End("a", empty.root, 180000)
+    statement = Statement(1, ObjectId("table", ("t",)), Verb.MAKE, Step("CREATE TABLE t ()"))
+    way = Way((statement,))
+    planfile.write(tmp_path, Plan(end, end, way, way), (empty, empty))
+    script = tmp_path / name
+    script.write_bytes(script.read_bytes().replace(b"\n", b"\r\n"))
+    planfile.read(tmp_path)  # git may end lines otherwise
+    script.write_bytes(script.read_bytes() + b"DROP TABLE u;\n")
+    with pytest.raises(ConfigError, match="somebody changed it"):
+        planfile.read(tmp_path)
+    script.unlink()
+    planfile.read(tmp_path)

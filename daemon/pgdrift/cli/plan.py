@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pgdrift.cli import exits, keeping, sides
+from pgdrift.cli import exits, keeping, sides, work
 from pgdrift.cli.options import Config
 from pgdrift.core.alike.align import unsettled
 from pgdrift.core.alike.normalise import Options, normalise
@@ -33,6 +33,16 @@ from pgdrift.sources.scratch import Scratch
 
 Sides = tuple[Snapshot, Snapshot]
 NO_STATES: Mapping[int, State] = {}
+ROWS = 4
+Rows = Annotated[
+    int,
+    typer.Option(
+        "--rows",
+        min=0,
+        max=1000,
+        help="Try it with so many rows of ours in each table, too; 0: in empty ones alone.",
+    ),
+]
 
 
 class PlanFormat(StrEnum):
@@ -99,6 +109,7 @@ def plan(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep it in the daemon's store, too: `pgdrift plans`.")
     ] = False,
+    rows: Rows = ROWS,
     config: Config = None,
 ) -> int:
     """Plan how TARGET becomes as SOURCE, and again as it was.
@@ -111,7 +122,7 @@ def plan(
     With --prove, what the scratch server refuses is left by hand, in the server's own words.
     """
     words = (source, target) if adopt else (target, source)
-    made = asyncio.run(_plan(words, sides.Sides(config), online=online, proved=proved))
+    made = asyncio.run(_plan(words, sides.Sides(config), online=online, proved=proved, rows=rows))
     if output is not None:
         planfile.write(output, made.plan, made.of)
         typer.echo(f"{output}: {one_line(shown.standing(made.plan))}", err=True)
@@ -127,6 +138,7 @@ def prove(
     folder: Annotated[
         Path, typer.Argument(metavar="PLAN", help="Folder that `pgdrift plan -o` wrote.")
     ],
+    rows: Rows = ROWS,
     config: Config = None,
 ) -> int:
     """Try a plan up and down on a scratch server.
@@ -136,12 +148,12 @@ def prove(
     Exits 0 when both ways hold, 2 when one does not.
     """
     found, of = planfile.read(folder)
-    trial = asyncio.run(_with_scratch(config, lambda scratch: _try(found, of, scratch, _lenient())))
+    trial = asyncio.run(_again(found, of, config, rows))
     proof = replace(found, proof=trial.proof)
     planfile.write(folder, proof, of)
     typer.echo(printable(shown.standing(proof)))
-    for left in trial.proof.unseen:
-        typer.echo(f"not part of the proof: {one_line(shown.left_line(left))}")
+    for line in shown.unproved_lines(trial.proof):
+        typer.echo(f"not part of the proof: {one_line(line)}")
     return exits.IN_SYNC if proof.proved else exits.UNKNOWN
 
 
@@ -186,7 +198,7 @@ async def planned_for(
 
 
 async def _plan(
-    words: tuple[str, str], reader: sides.Sides, *, online: bool, proved: bool
+    words: tuple[str, str], reader: sides.Sides, *, online: bool, proved: bool, rows: int = 0
 ) -> _Made:
     try:
         await reader.prepare(*words)
@@ -208,7 +220,7 @@ async def _plan(
         if proved and (plan.up.statements or plan.down.statements):
             likeness = Likeness(options, answers.settled)
             plan, _ = await prove_what_holds(
-                make, lambda p: _try(p, of, reader.scratch(), likeness)
+                make, lambda p: _try(p, of, reader.scratch(), likeness, rows)
             )
     finally:
         await reader.close()
@@ -216,14 +228,15 @@ async def _plan(
     return _Made(plan, of, unread)
 
 
-async def _try(plan: Plan, of: Sides, scratch: Scratch, likeness: Likeness) -> Trial:
+async def _try(plan: Plan, of: Sides, scratch: Scratch, likeness: Likeness, rows: int) -> Trial:
     async with ground(scratch, roles(*of)) as empty:
-        return await try_out(plan, of, Ground(empty.session, empty.read), likeness)
+        return await try_out(plan, of, Ground(empty.session, empty.read), likeness, rows=rows)
 
 
-async def _with_scratch(config: Path | None, do: Callable[[Scratch], Awaitable[Trial]]) -> Trial:
+async def _again(plan: Plan, of: Sides, config: Path | None, rows: int) -> Trial:
+    """Try a plan as it was made: what counted as a difference then counts now."""
     reader = sides.Sides(config)
     try:
-        return await do(reader.scratch())
+        return await _try(plan, of, reader.scratch(), await work.likeness(reader, plan, of), rows)
     finally:
         await reader.close()

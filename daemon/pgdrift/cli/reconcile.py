@@ -209,7 +209,7 @@ async def _rehearse(
 
     plan, of = planfile.read(folder)
     way = plan.up if title == "up" else plan.down
-    equal = await work.likeness(config, place, of)
+    equal = await work.likeness_once(config, plan, of)
     async with work.working(place, limits, "rehearse") as target:
         await watcher(place, target.session)
         if title == "up":

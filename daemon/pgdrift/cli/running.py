@@ -65,7 +65,7 @@ async def _run(order: Order, say: Say) -> None:
 
     plan, of = planfile.read(order.folder)
     work.refuse_unproved(plan, order.unproved)
-    equal = await work.likeness(order.config, order.place, of)
+    equal = await work.likeness_once(order.config, plan, of)
     journal = work.journal_of(order.folder, order.place)
     way = plan.up if order.title == "up" else plan.down
     judge = work.judge_of(plan, of, order.title, equal)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pgdrift.cli import sides
 from pgdrift.cli.place import Place
 from pgdrift.core.alike.align import unsettled
-from pgdrift.core.alike.normalise import Options, normalise
+from pgdrift.core.alike.normalise import normalise
 from pgdrift.core.model import Change, Snapshot
 from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.making import planned
@@ -95,20 +95,22 @@ def refuse_unproved(plan: Plan, prefix: str | None) -> None:
     )
 
 
-async def likeness(config: Path | None, place: Place, of: Sides) -> Likeness:
-    """Return what counts as equal there, with what a scratch server says of spellings."""
+async def likeness(reader: sides.Sides, plan: Plan, of: Sides) -> Likeness:
+    """Return what counted as equal when a plan was made; a scratch server is asked of texts."""
     from pgdrift.reconcile.prove import Likeness
 
+    normal = [normalise(s, plan.options) for s in of]
+    answers = await reader.settle(unsettled(normal[1], normal[0], plan.options))
+    return Likeness(plan.options, answers.settled)
+
+
+async def likeness_once(config: Path | None, plan: Plan, of: Sides) -> Likeness:
+    """Return the same, and stop what scratch server was started for it."""
     reader = sides.Sides(config)
     try:
-        options = reader.options(Options(), place.name) if place.name else Options()
-        if not place.name:
-            options = reader.options(Options(), place.dsn)
-        normal = [normalise(s, options) for s in of]
-        answers = await reader.settle(unsettled(normal[1], normal[0], options))
+        return await likeness(reader, plan, of)
     finally:
         await reader.close()
-    return Likeness(options, answers.settled)
 
 
 Judge = Callable[[Snapshot, Sequence[LeftOut]], Sequence[Change]]

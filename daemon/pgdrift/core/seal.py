@@ -33,6 +33,11 @@ def seal(value: Value, key: bytes) -> Value:
     return f"{found[1]}sealed:{key_id(key)}:{sealed}"
 
 
+def is_sealed(value: Value) -> bool:
+    """Tell whether an attribute has a seal in it."""
+    return bool(_keys(value))
+
+
 def key_id(key: bytes) -> str:
     """Return what a key is known by: 8 hex digits that tell nothing of it."""
     return blake2b(b"key", key=key, digest_size=4).hexdigest()

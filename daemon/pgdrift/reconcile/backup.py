@@ -161,7 +161,7 @@ async def restored(
 
     `ground` is that database, and its connection URL. Raises ReconcileError where they differ.
     """
-    _, why = await rebuild(of, ground[0])
+    _, why, _ = await rebuild(of, ground[0])
     if why:
         raise _untested(file, why)
     url, secret = _without_password(ground[1])

@@ -6,6 +6,7 @@ source.json are the snapshots that it was made of, so that it can be proved agai
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,15 +48,27 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(plan: Plan) -> str:
     """Return plan.yaml's text; the same plan gives the same text."""
-    return yaml.dump(
-        plan_json(plan), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000
-    )
+    said = {**plan_json(plan), "scripts": {n: _seal(t) for n, t in _scripts(plan).items()}}
+    return yaml.dump(said, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def _scripts(plan: Plan) -> dict[str, str]:
+    return {"up.sql": script(plan, plan.up, "up"), "down.sql": script(plan, plan.down, "down")}
+
+
+def _seal(text: str) -> str:
+    """Return a digest of a script, however git ends its lines."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8")).hexdigest()
 
 
 def from_yaml(text: str) -> Plan:
     """Return the plan of a text. Raises ValueError for what is none."""
+    return parsed.parse(_loaded(text))
+
+
+def _loaded(text: str) -> object:
     try:
-        return parsed.parse(yaml.safe_load(text))
+        return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"it is no YAML: {str(error).splitlines()[0]}") from error
 
@@ -64,8 +77,7 @@ def files(plan: Plan, sides: tuple[Snapshot, Snapshot]) -> dict[str, bytes]:
     """Return the files of a plan's folder, by name."""
     texts = {
         PLAN: to_yaml(plan),
-        "up.sql": script(plan, plan.up, "up"),
-        "down.sql": script(plan, plan.down, "down"),
+        **_scripts(plan),
         "review.md": review(plan),
         **dict(zip(_SIDES, map(snapshot_file.dump, sides), strict=True)),
     }
@@ -90,7 +102,9 @@ def put(folder: Path, files: Mapping[str, bytes]) -> None:
 def read(folder: Path) -> tuple[Plan, tuple[Snapshot, Snapshot]]:
     """Return the plan in a folder, and target and source. Raises ConfigError."""
     try:
-        plan = from_yaml((folder / PLAN).read_bytes().decode("utf-8"))
+        said = _loaded((folder / PLAN).read_bytes().decode("utf-8"))
+        plan = parsed.parse(said)
+        changed = _changed(folder, said.get("scripts") if isinstance(said, dict) else None)
         texts = [(folder / name).read_bytes().decode("utf-8") for name in _SIDES]
         target, source = map(snapshot_file.parse, texts)
     except OSError as error:
@@ -99,6 +113,12 @@ def read(folder: Path) -> tuple[Plan, tuple[Snapshot, Snapshot]]:
         raise _no_plan(folder, str(error)) from error
     if (target.root, source.root) != (plan.target.root, plan.source.root):
         raise _no_plan(folder, "its snapshots are not those that it was made of")
+    if changed:
+        raise ConfigError(
+            f"{folder / changed} is not as it was written with its plan: somebody changed it",
+            reason="moved",
+            hint="take it as it was, or plan anew; what is run is what plan.yaml says",
+        )
     return plan, (target, source)
 
 
@@ -108,6 +128,15 @@ def taken(folder: Path) -> dict[str, bytes]:
         return {name: (folder / name).read_bytes() for name in _FILES}
     except OSError as error:
         raise _no_plan(folder, str(error.strerror)) from error
+
+
+def _changed(folder: Path, seals: object) -> str:
+    """Return the script that is not the plan's any more; none that is there: empty."""
+    for name, seal in seals.items() if isinstance(seals, dict) else ():
+        path = folder / str(name)
+        if path.name == name and path.is_file() and _seal(path.read_bytes().decode()) != seal:
+            return str(name)
+    return ""
 
 
 def _no_plan(folder: Path, why: str) -> ConfigError:

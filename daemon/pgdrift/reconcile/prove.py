@@ -17,7 +17,9 @@ from pgdrift.core.model import Change, ObjectId, Snapshot
 from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.model import LeftOut, Plan, Proof, Statement
 from pgdrift.core.plan.planning import way
+from pgdrift.core.plan.unseen import beyond, open_only, without
 from pgdrift.core.shown.render import change_text
+from pgdrift.reconcile.keeping import keeping
 from pgdrift.reconcile.running import Refusal, run
 
 # What the way back must restore, names included. A column that is dropped comes back as the last,
@@ -52,16 +54,25 @@ class Trial:
 
 
 async def prove(
-    plan: Plan, sides: tuple[Snapshot, Snapshot], ground: Ground, likeness: Likeness
+    plan: Plan,
+    sides: tuple[Snapshot, Snapshot],
+    ground: Ground,
+    likeness: Likeness,
+    *,
+    rows: int = 0,
 ) -> Trial:
-    """Return what comes of trying a plan. `sides` are target and source as they were read."""
-    unseen, why = await rebuild(sides[0], ground)
+    """Return what comes of trying a plan. `sides` are target and source as they were read.
+
+    `rows`: with so many rows of ours in each table it is tried once more; 0: in empty ones alone.
+    """
+    left, why, start = await rebuild(sides[0], ground)
+    unseen = beyond(left, *sides)
     version = ground.session.get_server_version()
     number = version.major * 10000 + version.minor
-    proof = Proof(why, why, number, plan.binding, tuple(unseen))
+    proof = Proof(why, why, number, plan.binding, unseen)
     if why:
         return Trial(proof)
-    start = await ground.read()
+    plan = without(plan, unseen)
     refusal = await run(ground.session, plan.up.statements)
     if refusal:
         return Trial(replace(proof, up=_refused(refusal), down="never tried"), up=refusal)
@@ -74,31 +85,38 @@ async def prove(
     if refusal:
         return Trial(replace(proof, down=_refused(refusal)), down=refusal)
     back = left_over(await ground.read(), normalise(start, EXACTLY), plan.down.by_hand, EXACTLY)
-    return Trial(replace(proof, down=differing(back)))
+    proof = replace(proof, down=differing(back))
+    if rows and proof.holds:
+        held, up, down = await keeping(plan, sides, ground.session, rows)
+        proof = replace(proof, rows=held, up=up, down=down)
+    return Trial(proof)
 
 
-async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], str]:
+async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], str, Snapshot]:
     """Make the database as the target is.
 
-    Return what it could not be given, and why it is not as the target; empty when it is.
+    Return what it could not be given; why it is not as the target, empty when it is; and what is
+    there.
     """
     refused: dict[ObjectId, str] = {}
-    exactly = normalise(target, EXACTLY)
+    bare, sealed = open_only(target)
+    exactly = normalise(bare, EXACTLY)
     version = ground.session.get_server_version().major
+    empty = await ground.read()
     while True:
-        made = way(normalise(await ground.read(), EXACTLY), exactly, major=version, refused=refused)
+        made = way(normalise(empty, EXACTLY), exactly, major=version, refused=refused)
         refusal = await _all_or_nothing(ground.session, made.statements)
         if refusal is None or refusal.statement.object in refused:
             break
         refused[refusal.statement.object] = refusal.said
+        empty = await ground.read()
     if refusal:
-        return (), f"the target cannot be made on the scratch server: {_refused(refusal)}"
-    left = left_over(
-        await ground.read(), exactly, made.by_hand, replace(EXACTLY, server_versions=False)
-    )
-    if left:
-        return made.by_hand, f"the scratch database is not as the target: {differing(left)}"
-    return made.by_hand, ""
+        return (), f"the target cannot be made on the scratch server: {_refused(refusal)}", empty
+    found = await ground.read()
+    excused = [*made.by_hand, *sealed]
+    left = left_over(found, exactly, excused, replace(EXACTLY, server_versions=False))
+    why = f"the scratch database is not as the target: {differing(left)}" if left else ""
+    return excused, why, found
 
 
 async def _all_or_nothing(

@@ -88,10 +88,10 @@ def draft(
     return drawn
 
 
-def leave_refused(drawn: Draft, refused: Mapping[ObjectId, str]) -> None:
-    """Leave by hand what a server is known to refuse."""
-    for i, why in refused.items():
-        drawn.leave(i, f"the server refuses it: {why}")
+def leave_alone(drawn: Draft, those: Mapping[ObjectId, str]) -> None:
+    """Leave by hand what is known not to go, and why."""
+    for i, why in those.items():
+        drawn.leave(i, why)
         for some in (drawn.removed, drawn.added, drawn.rebuilt):
             some.discard(i)
         drawn.changed.pop(i, None)

@@ -15,6 +15,7 @@ from pgdrift.core.plan.model import End, Plan
 from pgdrift.core.plan.planning import way
 
 _NOTHING: Mapping[ObjectId, str] = {}
+_UNDONE = "the way there leaves it by hand"
 
 
 def planned(snapshot: Snapshot, without: Collection[str]) -> Snapshot:
@@ -39,15 +40,23 @@ def make_plan(
     `sides` are target and source as they were read, `refused` what a server refused of the way
     up and of the way down.
     """
-    options = replace(options, inherited=True)
+    asked, options = options, replace(options, inherited=True)
     target = normalise(sides[0], options)
     source = align(normalise(sides[1], options), target, options, settled)
     major = sides[0].server_version // 10000
     ends = [End(n, s.root, s.server_version) for n, s in zip(names, sides, strict=True)]
+    up = way(target, source, major=major, online=online, refused=refused[0])
+    undone = {
+        left.object: _UNDONE
+        for left in up.by_hand
+        if not left.attributes
+        and (left.object in target.objects) != (left.object in source.objects)
+    }
     return Plan(
         target=ends[0],
         source=ends[1],
-        up=way(target, source, major=major, online=online, refused=refused[0]),
-        down=way(source, target, major=major, online=online, refused=refused[1]),
+        up=up,
+        down=way(source, target, major=major, online=online, refused=refused[1], undone=undone),
         online=online,
+        options=asked,
     )

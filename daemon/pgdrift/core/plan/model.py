@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pgdrift.core.alike.normalise import Options
 from pgdrift.core.digest import content_digest
 from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.step import Step
@@ -95,11 +96,26 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """What came of trying a plan with rows of our own in the tables.
+
+    `tables` had `rows` in all. `unfilled` could be given none, and why; `stopped` are statements
+    that such rows stood against, as the plan says of them.
+    """
+
+    tables: int
+    rows: int
+    unfilled: tuple[LeftOut, ...] = ()
+    stopped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """What came of trying a plan on a scratch database.
 
     `up` and `down` say why that way does not hold; empty: it does. `unseen` is what the scratch
     database could not hold, and so nobody knows of. `binding` is what was proved: `Plan.binding`.
+    `rows`: None where it was tried in empty tables alone.
     """
 
     up: str
@@ -107,6 +123,7 @@ class Proof:
     server_version: int
     binding: str
     unseen: tuple[LeftOut, ...] = ()
+    rows: Rows | None = None
 
     @property
     def holds(self) -> bool:
@@ -116,7 +133,11 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a target becomes as its source, and how it becomes again as it was."""
+    """How a target becomes as its source, and how it becomes again as it was.
+
+    `options` is what counted as a difference when it was made. `aside` is what differs and was
+    not chosen: then the source is what the target becomes by the rest.
+    """
 
     target: End
     source: End
@@ -124,6 +145,8 @@ class Plan:
     down: Way
     online: bool = False
     proof: Proof | None = None
+    options: Options = field(default_factory=Options)
+    aside: tuple[LeftOut, ...] = ()
 
     @property
     def binding(self) -> str:

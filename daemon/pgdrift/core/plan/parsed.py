@@ -6,10 +6,13 @@ Raises ValueError, in words for people, for anything that is no plan.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TypeVar
 
+from pgdrift.core.alike.normalise import Options
+from pgdrift.core.alike.presets import Presets
 from pgdrift.core.model import ObjectId
-from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Statement, Verb, Way
+from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Rows, Statement, Verb, Way
 from pgdrift.core.plan.step import Lock, Step
 
 T = TypeVar("T")
@@ -31,6 +34,23 @@ def parse(body: object) -> Plan:
         _way(of, "down"),
         online=_get(of, "online", bool),
         proof=_proof(of.get("proof")),
+        options=_options(_get(of, "compare", dict, {})),
+        aside=tuple(_left(x) for x in _get(of, "not_chosen", list, [])),
+    )
+
+
+def _options(of: Mapping[str, object]) -> Options:
+    presets = _get(of, "presets", dict, {})
+    names = _get(presets, "partition_names", list, [])
+    flags = {f.name: _get(of, f.name, bool, False) for f in fields(Options) if f.name != "presets"}
+    return Options(
+        **flags,
+        presets=Presets(
+            _get(presets, "partitions", str, "all"),
+            tuple(_as(str, n, "a name") for n in names),
+            _get(presets, "extension_schemas", bool, False),
+            _get(presets, "migration_tables", bool, False),
+        ),
     )
 
 
@@ -95,6 +115,19 @@ def _proof(row: object) -> Proof | None:
         _get(of, "server_version", int),
         _get(of, "binding", str),
         tuple(_left(x) for x in _get(of, "unseen", list)),
+        _rows(of.get("rows")),
+    )
+
+
+def _rows(row: object) -> Rows | None:
+    if row is None:
+        return None
+    of = _as(dict, row, "the rows of a proof")
+    return Rows(
+        _get(of, "tables", int),
+        _get(of, "rows", int),
+        tuple(_left(x) for x in _get(of, "unfilled", list, [])),
+        tuple(_as(str, s, "a statement") for s in _get(of, "stopped", list, [])),
     )
 
 

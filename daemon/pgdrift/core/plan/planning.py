@@ -11,7 +11,7 @@ from pgdrift.core.alike.normalise import NAMED_AFTER
 from pgdrift.core.compare import compare
 from pgdrift.core.digest import canonical
 from pgdrift.core.model import Object, ObjectId, Snapshot
-from pgdrift.core.plan.draft import Draft, draft, leave_refused, with_world
+from pgdrift.core.plan.draft import Draft, draft, leave_alone, with_world
 from pgdrift.core.plan.model import Statement, Way
 from pgdrift.core.plan.order import ordered
 from pgdrift.core.plan.rebuild import all_gone, all_made, rebuild
@@ -29,15 +29,18 @@ def way(
     major: int,
     online: bool = False,
     refused: Mapping[ObjectId, str] = _NOTHING,
+    undone: Mapping[ObjectId, str] = _NOTHING,
 ) -> Way:
     """Return the way from one snapshot to another, both told in the words of the database.
 
     `major` is of the server that is to run it. `refused` is what it is known to refuse, and in
-    which words: that is left by hand.
+    which words: that is left by hand. So is what is `undone`: of a way back, what the way there
+    did not do, and why.
     """
     depends = (list(_renamed_pairs(before)), list(_renamed_pairs(after)))
     drawn = draft(before, after, depends, major=major, online=online)
-    leave_refused(drawn, refused)
+    said = {i: f"the server refuses it: {why}" for i, why in refused.items()}
+    leave_alone(drawn, {**said, **undone})
     rebuild(drawn)
     with_world(drawn, all_made(drawn), all_gone(drawn))
     found = units(drawn)

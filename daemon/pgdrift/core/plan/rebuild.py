@@ -119,6 +119,9 @@ def all_gone(drawn: Draft) -> set[ObjectId]:
 
 def _leave_what_needs_what_is_left(drawn: Draft) -> None:
     """Leave by hand what cannot be made, and whatever would need it."""
+    for i in [i for i, left in drawn.by_hand.items() if not left.attributes]:
+        if i not in drawn.world.here:
+            _leave_needing(drawn, i)
     made = all_made(drawn)
     for i in sorted(made):
         writer = WRITERS.get(i.kind)
@@ -143,6 +146,10 @@ def _leave(drawn: Draft, i: ObjectId, why: str) -> None:
     drawn.leave(i, why)
     drawn.added.discard(i)
     drawn.rebuilt.discard(i)
+    _leave_needing(drawn, i)
+
+
+def _leave_needing(drawn: Draft, i: ObjectId) -> None:
     for needing in (*drawn.world.children.get(i, ()), *_needing(drawn, i)):
         if needing in drawn.added or needing in drawn.rebuilt:
             _leave(drawn, needing, f"it needs {i.kind.replace('_', ' ')} {i.name}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import groupby
 
+from pgdrift.core.alike.normalise import Options
 from pgdrift.core.model import ObjectId, Value
-from pgdrift.core.plan.model import LeftOut, Plan, Statement, Way
+from pgdrift.core.plan.model import LeftOut, Plan, Proof, Rows, Statement, Way
 from pgdrift.core.plan.step import Lock
 from pgdrift.core.printable import one_line, printable
 from pgdrift.core.shown.render import code
@@ -27,6 +29,7 @@ def script(plan: Plan, way: Way, title: str) -> str:
     for word, end in (("target", plan.target), ("source", plan.source)):
         lines.append(one_line(f"-- {word}: {end.name}, {end.root}"))
     lines += [f"-- by hand: {one_line(left_line(left))}" for left in way.by_hand]
+    lines += [f"-- not chosen: {one_line(left_line(left))}" for left in plan.aside]
     if way.statements:
         lines += ["", *_HEAD]
     for _, together in groupby(way.statements, key=lambda s: s.transaction):
@@ -51,13 +54,24 @@ def standing(plan: Plan) -> str:
     if plan.proved and plan.proof:
         count, major = len(plan.proof.unseen), plan.proof.server_version // 10000
         unseen = f", but for {count} objects that it could not hold" if count else ""
-        return f"proved up and down on a scratch PostgreSQL {major}{unseen}"
+        rows = f", with {plan.proof.rows.rows} rows" if plan.proof.rows else ""
+        other = plan.target.server_version // 10000
+        where = f"{major}, and the target is {other}" if other != major else f"{major}"
+        return f"proved up and down{rows} on a scratch PostgreSQL {where}{unseen}"
     if plan.proof is None:
         return "not proved"
     why = plan.proof.up or plan.proof.down
     if plan.proof.holds:
         why = "its proof is of another plan"
     return f"not proved: {why}"
+
+
+def unproved_lines(proof: Proof) -> Iterator[str]:
+    """Give what a proof does not speak of: objects, and rows that were not there."""
+    yield from map(left_line, proof.unseen)
+    if proof.rows:
+        yield from (f"rows of {left_line(left)}" for left in proof.rows.unfilled)
+        yield from proof.rows.stopped
 
 
 def headline(statement: Statement) -> str:
@@ -98,6 +112,7 @@ def text(plan: Plan, way: Way) -> str:
         lines += [f"   {one_line(cost)}" for cost in costs(s)]
         lines += [f"     {printable(line)}" for line in s.step.sql.splitlines()]
     lines += [f"by hand: {one_line(left_line(left))}" for left in way.by_hand]
+    lines += [f"not chosen: {one_line(left_line(left))}" for left in plan.aside]
     lines += [f"remark: {one_line(r)}" for r in way.remarks]
     return "\n".join([*lines, *([""] if lines else []), _total(plan, way)])
 
@@ -120,6 +135,7 @@ def review(plan: Plan) -> str:
         *_categories(plan.up),
         *_hazards(plan.up),
         *_by_hand(plan),
+        *_aside(plan),
         *_impact(plan.up),
         *_all_statements(plan.up, "Up"),
         *_all_statements(plan.down, "Down"),
@@ -154,12 +170,18 @@ def _by_hand(plan: Plan) -> Iterator[str]:
         if way.by_hand:
             yield f"## {title}"
             yield "\n".join(f"- {code(left_line(left))}" for left in way.by_hand)
-    if plan.proof and plan.proof.unseen:
+    if plan.proof and (unproved := list(unproved_lines(plan.proof))):
         yield "## Not part of the proof"
-        yield "\n".join(f"- {code(left_line(left))}" for left in plan.proof.unseen)
+        yield "\n".join(f"- {code(line)}" for line in unproved)
     if plan.up.remarks:
         yield "## Remarks"
         yield "\n".join(f"- {code(r)}" for r in plan.up.remarks)
+
+
+def _aside(plan: Plan) -> Iterator[str]:
+    if plan.aside:
+        yield "## Not chosen"
+        yield "\n".join(f"- {code(left_line(left))}" for left in plan.aside)
 
 
 def _impact(way: Way) -> Iterator[str]:
@@ -242,8 +264,18 @@ def plan_json(plan: Plan) -> dict[str, Value]:
             for end, e in (("target", plan.target), ("source", plan.source))
         },
         "online": plan.online,
+        "compare": _options_json(plan.options),
+        **({"not_chosen": [left_json(left) for left in plan.aside]} if plan.aside else {}),
         "proof": _proof_json(plan),
         **{title: _way_json(way) for title, way in (("up", plan.up), ("down", plan.down))},
+    }
+
+
+def _options_json(options: Options) -> Value:
+    said = asdict(options)
+    return {
+        **said,
+        "presets": {**said["presets"], "partition_names": list(options.presets.partition_names)},
     }
 
 
@@ -257,6 +289,18 @@ def _proof_json(plan: Plan) -> Value:
         "server_version": plan.proof.server_version,
         "binding": plan.proof.binding,
         "unseen": [left_json(left) for left in plan.proof.unseen],
+        "rows": _rows_json(plan.proof.rows),
+    }
+
+
+def _rows_json(rows: Rows | None) -> Value:
+    if rows is None:
+        return None
+    return {
+        "tables": rows.tables,
+        "rows": rows.rows,
+        "unfilled": [left_json(left) for left in rows.unfilled],
+        "stopped": list(rows.stopped),
     }
 
 

@@ -161,7 +161,9 @@ def _dressed(writer: Writer, after: Object, world: World) -> Iterator[Step]:
         yield owner(writer, after)
     if has(after, "comment") and after.id.kind != "column":
         yield comment(writer, after)
-    if kind := _ACL.get(after.id.kind):
+    # Of a type that is merely announced no rights are read.
+    announced = after.id.kind == "base_type" and not has(after, "defined")
+    if (kind := _ACL.get(after.id.kind)) and not announced:
         yield from rights.closed(after, kind, world)
 
 

@@ -79,8 +79,12 @@ def _domain_default(_: Object, after: Object, _world: World) -> Iterator[Step]:
     yield Step(f"ALTER DOMAIN {whole(after)} {change}", "change default")
 
 
-def _domain_not_null(_: Object, after: Object, _world: World) -> Iterator[Step]:
+def _domain_not_null(_: Object, after: Object, world: World) -> Iterator[Step]:
     wanted = bool(after.attributes["not_null"])
+    objects, parts = (world.there, world.children) if wanted else (world.here, world.children_here)
+    of = (objects[i] for i in parts.get(after.id, ()) if i.kind == "constraint")
+    if any(text(c, "type") == "not null" for c in of):
+        return  # the constraint with the name brings it, and takes it
     yield Step(
         f"ALTER DOMAIN {whole(after)} {'SET' if wanted else 'DROP'} NOT NULL",
         "change not null",
