@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 from pgdrift.cli import exits, work
 from pgdrift.cli.options import Config, user
 from pgdrift.cli.place import place_of, watcher
-from pgdrift.cli.running import Order, carry, roll_back
+from pgdrift.cli.running import Order, Say, carry, roll_back
 from pgdrift.core.plan import shown
 from pgdrift.core.printable import printable
 from pgdrift.core.shown.render import change_text
@@ -48,6 +49,12 @@ _Actor = Annotated[
 _Approved = Annotated[
     list[str] | None,
     typer.Option("--approved-by", help="Who agreed to it; may be said several times."),
+]
+_Unproved = Annotated[
+    str | None,
+    typer.Option(
+        "--unproved", metavar="FINGERPRINT", help="Run this plan although it is not proved."
+    ),
 ]
 _Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where it stopped, or was cut off, before.")
@@ -93,29 +100,53 @@ def rehearse(
     return exits.IN_SYNC if found.good else exits.DRIFTED
 
 
-def apply(
-    folder: _Plan,
-    on: _On,
-    reason: _Reason,
-    actor: _Actor = None,
-    approved_by: _Approved = None,
-    unproved: Annotated[
-        str | None,
-        typer.Option(
-            "--unproved", metavar="FINGERPRINT", help="Run this plan although it is not proved."
-        ),
-    ] = None,
-    resume: _Resume = False,
-    no_backup: _NoBackup = False,
-    no_sync: _NoSync = False,
-    protected: _Protected = False,
-    lock_timeout: _LockTimeout = 2.0,
-    statement_timeout: _StatementTimeout = 3600.0,
-    tries: _Tries = 8,
-    dsn: _Dsn = None,
-    dsn_file: _DsnFile = None,
-    config: Config = None,
-) -> int:
+def _runs(run: Callable[[Order, Say], Coroutine[None, None, None]], name: str, said: str) -> Callable[..., int]:
+    """Return the command that runs one way of a plan: both have the same options."""
+
+    def command(
+        folder: _Plan,
+        on: _On,
+        reason: _Reason,
+        actor: _Actor = None,
+        approved_by: _Approved = None,
+        unproved: _Unproved = None,
+        resume: _Resume = False,
+        no_backup: _NoBackup = False,
+        no_sync: _NoSync = False,
+        protected: _Protected = False,
+        lock_timeout: _LockTimeout = 2.0,
+        statement_timeout: _StatementTimeout = 3600.0,
+        tries: _Tries = 8,
+        dsn: _Dsn = None,
+        dsn_file: _DsnFile = None,
+        config: Config = None,
+    ) -> int:
+        place = place_of(on, dsn, dsn_file, config)
+        work.refuse_protected(place, allowed=protected)
+        order = Order(
+            place=place,
+            folder=folder,
+            config=config,
+            limits=work.Limits(lock_timeout, statement_timeout),
+            reason=reason,
+            actor=actor or user(),
+            approved_by=tuple(approved_by or ()),
+            unproved=unproved,
+            resume=resume,
+            backs_up=not no_backup,
+            syncs=not no_sync,
+            tries=tries,
+        )
+        asyncio.run(run(order, _say))
+        return exits.IN_SYNC
+
+    command.__name__, command.__doc__ = name, said
+    return command
+
+
+apply = _runs(
+    carry,
+    "apply",
     """Run a plan on the database that it was made for.
 
     Refused where the schema is not the one that it was made of, or where it is not proved. Rows
@@ -124,75 +155,19 @@ def apply(
     last one is committed. An environment gets a sync point with it.
 
     Exits 2 when it is not done, or not all of it, and says which.
-    """
-    place = place_of(on, dsn, dsn_file, config)
-    work.refuse_protected(place, allowed=protected)
-    order = Order(
-        place=place,
-        folder=folder,
-        config=config,
-        limits=work.Limits(lock_timeout, statement_timeout),
-        reason=reason,
-        actor=actor or user(),
-        approved_by=tuple(approved_by or ()),
-        unproved=unproved,
-        resume=resume,
-        backs_up=not no_backup,
-        syncs=not no_sync,
-        tries=tries,
-    )
-    asyncio.run(carry(order, _say))
-    return exits.IN_SYNC
-
-
-def rollback(
-    folder: _Plan,
-    on: _On,
-    reason: _Reason,
-    actor: _Actor = None,
-    approved_by: _Approved = None,
-    unproved: Annotated[
-        str | None,
-        typer.Option(
-            "--unproved", metavar="FINGERPRINT", help="Run this plan although it is not proved."
-        ),
-    ] = None,
-    resume: _Resume = False,
-    no_backup: _NoBackup = False,
-    no_sync: _NoSync = False,
-    protected: _Protected = False,
-    lock_timeout: _LockTimeout = 2.0,
-    statement_timeout: _StatementTimeout = 3600.0,
-    tries: _Tries = 8,
-    dsn: _Dsn = None,
-    dsn_file: _DsnFile = None,
-    config: Config = None,
-) -> int:
+    """,
+)
+rollback = _runs(
+    roll_back,
+    "rollback",
     """Take back a plan that was applied, by its own way back.
 
     With the same care. Refused where the schema has moved on since, with what is other. It
     restores the schema; rows of what the plan dropped are in the backup that was made then.
 
     Exits 2 when it is not done, or not all of it, and says which.
-    """
-    place = place_of(on, dsn, dsn_file, config)
-    work.refuse_protected(place, allowed=protected)
-    order = Order(
-        place=place,
-        folder=folder,
-        config=config,
-        limits=work.Limits(lock_timeout, statement_timeout),
-        reason=reason,
-        actor=actor or user(),
-        approved_by=tuple(approved_by or ()),
-        unproved=unproved,
-        resume=resume,
-        backs_up=not no_backup,
-        syncs=not no_sync,
-        tries=tries,
-    )
-    asyncio.run(roll_back(order, _say))
-    return exits.IN_SYNC
+    """,
+)
 
 
 def _say(line: str) -> None:

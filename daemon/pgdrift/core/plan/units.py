@@ -11,7 +11,8 @@ from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.draft import Draft
 from pgdrift.core.plan.kinds import WRITERS
 from pgdrift.core.plan.kinds import privileges as rights
-from pgdrift.core.plan.kinds.columns import carried, retyped
+from pgdrift.core.plan.kinds.column_changes import retyped
+from pgdrift.core.plan.kinds.columns import carried
 from pgdrift.core.plan.kinds.common import comment, dropped, owner
 from pgdrift.core.plan.kinds.conversions import moved
 from pgdrift.core.plan.model import Verb

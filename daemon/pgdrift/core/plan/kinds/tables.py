@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import quote_ident, split_dotted
-from pgdrift.core.plan.kinds.columns import clause, inherited_differences
+from pgdrift.core.plan.kinds.column_words import clause, inherited_differences
 from pgdrift.core.plan.kinds.common import options, with_options
 from pgdrift.core.plan.sql import has, spaced, text, texts, when, whole
 from pgdrift.core.plan.step import ByHand, Lock, Step, World, Writer
