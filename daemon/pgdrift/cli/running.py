@@ -273,13 +273,13 @@ async def _keep_event(order: Order, plan: Plan, verb: str, say: Say, why: str = 
     from pgdrift.store import exists, open_store
 
     settings, name = order.place.settings, order.place.name
-    if settings is None or name is None or not exists(settings.store.url):
+    if settings is None or name is None or not exists(settings.store.read_url()):
         return
     agreed = f", approved by {', '.join(order.approved_by)}" if order.approved_by else ""
     text = f"{order.actor}: plan {plan.binding[:12]} {order.title}{agreed}: {order.reason}"
     event = Event(name, datetime.now(UTC), verb, one_line(f"{text}: {why}" if why else text))
     try:
-        async with open_store(settings.store.url) as store:
+        async with open_store(settings.store.read_url()) as store:
             await store.keep_event(event)
     except PgdriftError as error:
         say(f"warning: it is not in the timeline of {name}: {error}")
@@ -291,7 +291,7 @@ async def _sync(order: Order, say: Say) -> None:
     from pgdrift.store import exists
 
     settings, name = order.place.settings, order.place.name
-    if not order.syncs or settings is None or name is None or not exists(settings.store.url):
+    if not order.syncs or settings is None or name is None or not exists(settings.store.read_url()):
         return
     point = SyncPoint(name, datetime.now(UTC), order.reason, order.actor)
     try:
