@@ -86,7 +86,7 @@ async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> No
     StoreError when it cannot start.
     """
     configuration = Configuration(config)
-    async with open_store(configuration.settings.store.url, exclusive=True) as store:
+    async with open_store(configuration.settings.store.read_url(), exclusive=True) as store:
         daemon = Daemon(configuration, store, stop or asyncio.Event())
         with _signals({signal.SIGTERM: daemon.stop, signal.SIGINT: daemon.stop}, daemon.reload):
             await daemon.run()
@@ -534,7 +534,7 @@ class Daemon:
             self.delivered.clear()
             with suppress(StoreError):
                 self.trays = await self.store.trays()
-                self.metrics.stored(self.store.size)
+                self.metrics.stored(await self.store.size())
             await first_of(self.delivered, seconds=_LETTERS_SECONDS)
             await asyncio.sleep(1.0)  # many deliveries in a row are counted once
 

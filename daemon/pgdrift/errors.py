@@ -89,6 +89,8 @@ class SinkError(PgdriftError):
 class StoreError(PgdriftError):
     """The store's: what must survive could not be kept or read back.
 
-    Reasons: unwritable, full, locked, too_new, damaged, conflict: what is kept contradicts it, and
-    stale: another process was faster.
+    Reasons: unwritable, full, locked, too_new, damaged, conflict: what is kept contradicts it,
+    stale: another process was faster, and of a store on a server unreachable, authentication,
+    absent, too_old, pooler: sessions behind it are not ours, fenced: another replica's by now, and
+    unproved: what was moved is not what it was.
     """

@@ -23,7 +23,7 @@ logger = log.get_logger("reload")
 # A mounted ConfigMap follows within a minute or so; this adds next to nothing to that.
 POLL_SECONDS = 2.0
 # What runs was built on these: a store is opened, and an address taken, once.
-_FIXED = (("store", "url"), ("web", "listen"))
+_FIXED = (("store", "url"), ("store", "url_file"), ("web", "listen"))
 
 Contents = Mapping[Path, bytes]
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PlainSerializer, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -43,13 +43,40 @@ _PREFIX = "pgdrift_"
 _TAKEN = (SYNC, REACH, LEDGER, DRILL, CHANNELS)
 
 
+# Written with its password masked.
+_Url = Annotated[str, PlainSerializer(redact, return_type=str)]
+
+
 class StoreSettings(Section):
     """Where pgdrift remembers."""
 
-    url: str = Field(
-        "sqlite:///pgdrift.db", description="sqlite:///relative or sqlite:////absolute"
+    url: _Url = Field(
+        "sqlite:///pgdrift.db",
+        description="sqlite:///relative or sqlite:////absolute, or postgresql://… for replicas",
     )
+    url_file: Path | None = Field(None, description="file with the URL, read at the start")
     keep: Duration = Field(timedelta(days=90), description="how long the past is kept")
+
+    @model_validator(mode="after")
+    def _one_url(self) -> StoreSettings:
+        if self.url_file is not None and "url" in self.model_fields_set:
+            msg = "two sources for one secret: give either url or url_file"
+            raise ValueError(msg)
+        return self
+
+    def read_url(self) -> str:
+        """Return the store's URL, with its password. Raises ConfigError (unreadable)."""
+        if self.url_file is None:
+            return self.url
+        try:
+            read = self.url_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            msg = f"cannot read store.url_file {self.url_file}: {why(error)}"
+            raise ConfigError(msg, reason="unreadable", hint="is the secret mounted?") from error
+        if not read:
+            msg = f"store.url_file {self.url_file} is empty"
+            raise ConfigError(msg, reason="unreadable", hint="put the store's URL into it")
+        return read
 
 
 class LogSettings(Section):

@@ -282,7 +282,7 @@ async def test_what_contradicts_what_is_kept_is_refused_in_our_words(
     told = notice(incident("i-prod", revision=1))
 
     async with open_store(url) as other:
-        with pytest.raises(StoreError, match=r"notice\.id") as caught:
+        with pytest.raises(StoreError, match=r"notice\.id|pk_notice") as caught:
             await other.save(Step("prod", NOW, notices=((told, ("oncall",)),), based_on=1))
         assert caught.value.reason == "conflict"
         assert await other.load("prod") == before

@@ -14,6 +14,7 @@ from pgdrift.store import Store
 from tests.store.nouns import NOW, look, tables
 
 ROOT = Path(__file__).parents[2]
+KINDS = ("sqlite",)
 CRASHES = [sys.executable, "-m", "tests.store.crashes"]
 
 

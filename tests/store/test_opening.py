@@ -21,6 +21,7 @@ from pgdrift.store.tables import metadata
 from tests.store.nouns import look
 
 ROOT = Path(__file__).parents[2]
+KINDS = ("sqlite",)
 
 
 def schema(path: Path) -> list[Any]:
@@ -182,7 +183,7 @@ async def test_reading_waits_for_no_writer(store: Store, path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://pgdrift:hunter2@db/store", "on postgresql is not supported"),
+        ("mysql://pgdrift:hunter2@db/store", "on mysql is not supported"),
         ("sqlite://", "would forget"),
         ("sqlite:///:memory:", "would forget"),
         ("hunter2", "cannot be read"),

@@ -154,9 +154,9 @@ def _supposed(settings: Settings, asked: _Asked) -> Finding:
 async def _findings(settings: Settings, environment: str) -> list[tuple[str, Finding]]:
     from pgdrift.store import exists, open_store
 
-    if not exists(settings.store.url):
+    if not exists(settings.store.read_url()):
         return []
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.read_url()) as store:
         book = await store.load(environment, snapshots=False)
     return [(a.yardstick, f) for a in book.against for f in a.findings]
 
@@ -177,7 +177,7 @@ def drill(
     settings = sides.settings(config)
     names = channels or list(settings.alerts.channels)
     _known(settings, names)
-    if exists(settings.store.url):
+    if exists(settings.store.read_url()):
         return asyncio.run(_through_the_outbox(settings, names))
     return asyncio.run(_directly(settings, names, whole=True))
 

@@ -124,12 +124,12 @@ async def audited(
 
     audit = Audit(order, plan, of, say)
     settings = order.place.settings
-    if settings is None or order.place.name is None or not exists(settings.store.url):
+    if settings is None or order.place.name is None or not exists(settings.store.read_url()):
         yield audit
         return
     async with AsyncExitStack() as stack:
         try:
-            opening = open_store(settings.store.url, patience=_PATIENCE)
+            opening = open_store(settings.store.read_url(), patience=_PATIENCE)
             audit.store = await stack.enter_async_context(opening)
         except PgdriftError as error:
             audit.lost(error)

@@ -44,6 +44,7 @@ def check_config(config: Config = None) -> int:
             typer.echo(f"warning: {name}: follows {follows}, and no scratch server now: {why}")
     _warn_of_channels(settings.alerts.channels)
     _warn_of_absent("scratch: dsn_file", settings.scratch.dsn_file)
+    _warn_of_absent("store: url_file", settings.store.url_file)
     file = settings.compare.ignore_file
     if file and not os.path.exists(file):  # noqa: PTH110
         typer.echo(f"warning: compare.ignore_file {file} is not there now: it has no rules")

@@ -16,9 +16,10 @@ from pgdrift.errors import StoreError
 from pgdrift.settings import Settings
 from pgdrift.sinks import deliver
 from pgdrift.sinks.outbox import Outbox, deliver_due
-from pgdrift.store import Lane, Store, open_store
+from pgdrift.store import LEAD, Lane, Store, open_store
 
 _ENDED = ("done", "failed")
+_LEASE = 600.0  # seconds that one try to tell may take
 _GLANCE = 0.3  # seconds between two looks at what became of it
 
 Post = Callable[[], Awaitable[None]]
@@ -49,9 +50,10 @@ async def outcome_of(
 @asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[tuple[Store, Post]]:
     """Give the store, and what has the drill told: nothing where a daemon does that."""
-    url = settings.store.url
+    url = settings.store.read_url()
     try:
         async with open_store(url, exclusive=True) as store:
+            await _lead(store)
             yield store, partial(_tell, store, settings)
         return
     except StoreError as error:
@@ -59,6 +61,14 @@ async def _store(settings: Settings) -> AsyncIterator[tuple[Store, Post]]:
             raise
     async with open_store(url) as store:
         yield store, _nothing
+
+
+async def _lead(store: Store) -> None:
+    """See that no daemon tells at the same time. Raises StoreError, `locked` when one does."""
+    if store.is_shared:
+        session = await store.join("pgdrift drill", _LEASE, counts=False)
+        if not await session.take([LEAD]):
+            raise StoreError("a daemon tells what is in this store", reason="locked")
 
 
 async def _nothing() -> None:

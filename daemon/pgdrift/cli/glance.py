@@ -80,9 +80,9 @@ async def glance_at(databases: Sequence[tuple[str, str]]) -> Sequence[Standing]:
 async def _books(settings: Settings) -> Mapping[str, Book]:
     names = settings.environments
     async with AsyncExitStack() as stack:
-        if not exists(settings.store.url):
+        if not exists(settings.store.read_url()):
             return {name: Book(name) for name in names}
-        store = await stack.enter_async_context(open_store(settings.store.url))
+        store = await stack.enter_async_context(open_store(settings.store.read_url()))
         return {name: await store.load(name) for name in names}
 
 

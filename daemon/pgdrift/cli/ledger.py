@@ -248,7 +248,7 @@ def _on_record(count: int) -> str:
 async def _key(settings: Settings) -> bytes:
     from pgdrift.store import open_store
 
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.read_url()) as store:
         return store.key
 
 
@@ -259,7 +259,7 @@ async def _declare(settings: Settings, about: SyncPoint, snapshot: Snapshot) -> 
     name = about.environment
     if words := "; ".join(sides.unread_words(snapshot)):
         return f"no sync point of {name}, for it was not seen as a whole: {words}"
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.read_url()) as store:
         book = await store.load(name, snapshots=True)
         if drifted := _drifted(book.expected, snapshot):
             return (

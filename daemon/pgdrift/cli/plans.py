@@ -211,7 +211,7 @@ def _words(settings: Settings, incident: Incident) -> tuple[str, str]:
 async def _kept(config: Path | None) -> list[dict[str, object]]:
     from pgdrift.store import exists, open_store
 
-    url = sides.settings(config).store.url
+    url = sides.settings(config).store.read_url()
     if not exists(url):
         return []
     async with open_store(url) as store:

@@ -100,7 +100,9 @@ def rehearse(
     return exits.IN_SYNC if found.good else exits.DRIFTED
 
 
-def _runs(run: Callable[[Order, Say], Coroutine[None, None, None]], name: str, said: str) -> Callable[..., int]:
+def _runs(
+    run: Callable[[Order, Say], Coroutine[None, None, None]], name: str, said: str
+) -> Callable[..., int]:
     """Return the command that runs one way of a plan: both have the same options."""
 
     def command(

@@ -318,7 +318,7 @@ async def _sync(order: Order, say: Say) -> None:
     from pgdrift.store import exists
 
     settings, name = order.place.settings, order.place.name
-    if not order.syncs or settings is None or name is None or not exists(settings.store.url):
+    if not order.syncs or settings is None or name is None or not exists(settings.store.read_url()):
         return
     point = SyncPoint(name, datetime.now(UTC), order.reason, order.actor)
     try:

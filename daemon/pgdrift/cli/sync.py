@@ -192,7 +192,7 @@ async def declare_present(settings: Settings, point: SyncPoint) -> str:
     from pgdrift.store import open_store
 
     name = point.environment
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.read_url()) as store:
         book = await store.load(name, snapshots=True)
     reading, own = await _look(settings, book)
     snapshot = reading.snapshot
@@ -203,7 +203,7 @@ async def declare_present(settings: Settings, point: SyncPoint) -> str:
         raise SourceError(msg, reason="permission", hint=hint)
     if own and own.outcome is Outcome.UNKNOWN:
         typer.echo(f"warning: {one_line(own.reason)}", err=True)
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.read_url()) as store:
         kept = await store.declare(point, snapshot, settled, seen=reading)
     said = f"sync point {kept.id} of {name} at {_when(kept.at)}: "
     said += f"{len(snapshot.objects)} objects are expected from now on"

@@ -89,10 +89,10 @@ async def kept_store(settings: Settings) -> AsyncIterator[Store]:
     """Open the store that the daemon keeps. Raises ConfigError when there is none yet."""
     from pgdrift.store import exists, open_store
 
-    if not exists(settings.store.url):
+    if not exists(settings.store.read_url()):
         msg = f"there is no store at {settings.store.url}: the daemon has not run here yet"
         raise ConfigError(msg, reason="usage", hint="start it with `pgdrift serve`")
-    async with open_store(settings.store.url) as store:
+    async with open_store(settings.store.read_url()) as store:
         yield store
 
 

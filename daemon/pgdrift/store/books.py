@@ -21,6 +21,7 @@ from pgdrift.store import codec, marks, outbox, plans, points, snapshots, tables
 from pgdrift.store.codec import Codec, T
 from pgdrift.store.failures import Stale
 from pgdrift.store.pages import Manifest, paginate
+from pgdrift.store.postgres import turn
 
 _env = tables.environment
 # An environment has one incident per yardstick that is not over, and these are few.
@@ -147,6 +148,7 @@ async def save(c: AsyncConnection, step: Step, pack: Pack) -> Row[Any]:
 
     Raises Stale when the environment was declared right after the step's book was loaded.
     """
+    await turn(c, step.environment)
     row = await row_of(c, step.environment)
     if step.based_on != (row.sync_point_id if row else None):
         raise Stale(step.environment)

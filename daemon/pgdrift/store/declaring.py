@@ -25,6 +25,7 @@ from pgdrift.core.syncpoint import (
 )
 from pgdrift.errors import ConfigError, StoreError
 from pgdrift.store import books, codec, points, snapshots
+from pgdrift.store.postgres import turn
 
 
 async def declare(
@@ -39,6 +40,7 @@ async def declare(
 
     Where no look has seen the environment yet, what was `seen` for this is its first.
     """
+    await turn(c, point.environment)
     row = await books.row_of(c, point.environment)
     content = await pack.keep(c, point.environment, snapshot, seen=True)
     before = None if row is None else row.expected_id
@@ -66,6 +68,7 @@ async def declare_at(c: AsyncConnection, point: SyncPoint, applied: Applied) -> 
 
     Raises ConfigError when that is not known any more.
     """
+    await turn(c, point.environment)
     row = await books.row_of(c, point.environment)
     then = await points.row_of_applied(c, applied.id or 0)
     if row is None or then is None:
@@ -86,6 +89,7 @@ async def declare_at(c: AsyncConnection, point: SyncPoint, applied: Applied) -> 
 
 async def undo(c: AsyncConnection, environment: str, id_: int, by: TakenBack) -> SyncPoint:
     """Take back the latest sync point; return the one before it, which holds from now on."""
+    await turn(c, environment)
     row = await books.row_of(c, environment)
     standing = await points.standing(c, environment)
     if row is None or len(standing) < 2:

@@ -1,6 +1,7 @@
 """A store's URL in, an engine out that keeps what it commits, also when the power goes.
 
-The only file that knows SQLite: its pragmas, its file, and that a writer takes its turn first.
+The only file that knows SQLite: its pragmas, its file, and that a writer takes its turn first. A
+store on a server is postgres.py's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def parse(url: str) -> URL:
 
 
 def _refused(message: str) -> ConfigError:
-    hint = "write store.url as sqlite:////var/lib/pgdrift/pgdrift.db"
+    hint = (
+        "write store.url as sqlite:////var/lib/pgdrift/pgdrift.db, or for several replicas as"
+        " postgresql://user@host/database"
+    )
     return ConfigError(message, reason="invalid", hint=hint)
 
 

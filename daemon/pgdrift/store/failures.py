@@ -29,9 +29,24 @@ _WORDS = {
         "end the other pgdrift command that writes to it, or wait for it",
     ),
     "full": ("no space is left for the store {path}", "free space on that disk"),
+    "unreachable": (
+        "the store {path} cannot be reached ({detail})",
+        "see that its server runs and can be reached from here; pgdrift tries again by itself",
+    ),
+    "authentication": (
+        "the server of the store {path} does not let pgdrift in ({detail})",
+        "check user and password in store.url, and the server's pg_hba.conf",
+    ),
+    "absent": (
+        "the store {path} is not there ({detail})",
+        "create the database; pgdrift makes its tables there by itself",
+    ),
     "unwritable": (
         "the store {path} cannot be written ({detail})",
-        "let pgdrift's user write to the file and its directory; see that the disk is healthy",
+        (
+            "let pgdrift's user write to it: a file and its directory on a healthy disk, or a"
+            " schema of a database that is no standby"
+        ),
     ),
     "damaged": (
         "the store {path} is damaged, or no store at all ({detail})",
@@ -42,6 +57,17 @@ _WORDS = {
         "see that only one pgdrift daemon works on this store; if so, report it as a bug",
     ),
 }
+
+
+class Fenced(StoreError):  # noqa: N818 - a state of affairs, not a fault
+    """What was to be kept is another replica's to keep by now; nothing of it was kept."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is not held by this replica any more",
+            reason="fenced",
+            hint="nothing is to be done: another replica goes on, or this one when it is let in",
+        )
 
 
 class Stale(StoreError):  # noqa: N818 - a state of affairs, not a fault

@@ -31,7 +31,7 @@ async def trays(c: AsyncConnection) -> tuple[Tray, ...]:
                 given_up=row.given_up,
                 dead=await _dead(c, row.channel) if row.given_up else (),
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: row.channel)
         ]
     )
 
@@ -48,7 +48,6 @@ def _counts() -> Select[Any]:
         )
         .join(_n)
         .group_by(_d.c.channel)
-        .order_by(_d.c.channel)
     )
 
 

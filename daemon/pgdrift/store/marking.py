@@ -19,6 +19,7 @@ from pgdrift.core.model import Event
 from pgdrift.core.shown.render import one_line
 from pgdrift.errors import ConfigError
 from pgdrift.store import books, codec, marks, tables
+from pgdrift.store.postgres import turn
 
 _VERBS = {Verb.ACK: "acknowledged", Verb.SILENCE: "silenced", Verb.ACCEPT: "accepted"}
 _SEE = "`pgdrift incidents` shows what there is"
@@ -26,6 +27,8 @@ _SEE = "`pgdrift incidents` shows what there is"
 
 async def mark(c: AsyncConnection, order: Order, now: datetime) -> Mark:
     """Keep an order as a mark, or end one; return it. Raises ConfigError (usage)."""
+    # Numbers are to be seen in their order, and nothing is ended twice.
+    await turn(c, " marks")
     if why := fault(order, now):
         raise _refused(f"the order cannot be meant: {why}")
     if order.verb is Verb.END:

@@ -15,8 +15,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pgdrift import __version__
 from pgdrift.errors import StoreError
@@ -43,13 +43,19 @@ def upgrade(connection: Connection, alone: Callable[[], AbstractContextManager[N
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head()
     current = MigrationContext.configure(connection).get_current_revision()
+    served = connection.dialect.name == "postgresql"
+    if served and current != head:
+        # Who comes at the same time waits, and finds it done.
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("pgdrift upgrade"))))
+        current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         command.upgrade(config, "head")
     elif current != head:
         if current not in {r.revision for r in script.walk_revisions()}:
             raise _too_new(connection, current)
         with alone():
-            copy = copies.keep(str(connection.engine.url.database))
+            # A server's backups are its own; and there the change is kept whole or not at all.
+            copy = None if served else copies.keep(str(connection.engine.url.database))
             command.upgrade(config, "head")
         log.info("store.upgraded", before=current, now=head, copy=str(copy))
     _note(connection)
@@ -57,14 +63,22 @@ def upgrade(connection: Connection, alone: Callable[[], AbstractContextManager[N
 
 def _note(connection: Connection) -> None:
     """Keep that this release works on the store from now on."""
-    note = insert(_opened).values(version=__version__, at=datetime.now(UTC))
-    connection.execute(note.on_conflict_do_nothing())
+    values = {"version": __version__, "at": datetime.now(UTC)}
+    if connection.dialect.name == "postgresql":
+        known = select(_opened.c.version).where(_opened.c.version == __version__)
+        if connection.execute(known).first() is None:  # else a reader would have to write
+            connection.execute(postgresql.insert(_opened).values(values).on_conflict_do_nothing())
+    else:
+        connection.execute(sqlite.insert(_opened).values(values).on_conflict_do_nothing())
 
 
 def _too_new(connection: Connection, schema: str) -> StoreError:
     by = f"pgdrift {_latest(connection) or 'of a later release'} (schema {schema})"
-    copy = copies.beside(str(connection.engine.url.database))
-    back = f"; or put its copy {copy} in its place: docs/upgrade.md" if copy.exists() else ""
+    path = connection.engine.url.database
+    copy = copies.beside(str(path)) if path else None
+    back = (
+        f"; or put its copy {copy} in its place: docs/upgrade.md" if copy and copy.exists() else ""
+    )
     return StoreError(
         f"the store was written by {by}, a newer one than this, which is {__version__}",
         reason="too_new",

@@ -16,7 +16,8 @@ from pgdrift.core.alerts.incident import State
 from pgdrift.store import plans, tables
 from pgdrift.store.outbox import Stage
 from pgdrift.store.pages import buckets_of, lines
-from pgdrift.store.snapshots import batches
+from pgdrift.store.postgres import turn
+from pgdrift.store.snapshots import CONTENTS, batches
 
 # What one transaction deletes of each, so that a look never waits long for its turn.
 _SHARE = 500
@@ -24,6 +25,7 @@ _SHARE = 500
 
 async def prune(c: AsyncConnection, before: datetime) -> int:
     """Delete one share of what ended before this moment; return how many rows that were."""
+    await turn(c, CONTENTS)
     events = select(tables.event.c.id).where(tables.event.c.at < before)
     gone = await _delete(c, tables.event.c.id, events)
     gone += await _prune_incidents(c, before)

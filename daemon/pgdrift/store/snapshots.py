@@ -31,10 +31,14 @@ from pgdrift.store.pages import (
     object_of,
     page_digest,
 )
+from pgdrift.store.postgres import turn
 
 T = TypeVar("T")
 
 _BATCH = 1000
+
+CONTENTS = " contents"
+"""Whose turn it is to write or to forget what snapshots have in common."""
 
 
 def batches(items: Iterable[T]) -> Iterable[list[T]]:
@@ -51,6 +55,7 @@ async def keep(
 
     `seen`: the environment was like this at that time, and not only expected or agreed to be.
     """
+    await turn(c, CONTENTS)
     new = await _missing(c, tables.page, {p.digest: p for p in manifest.pages})
     await _keep_contents(c, manifest.snapshot, new)
     rows = [{"digest": p.digest, "bucket": p.bucket, "body": p.body} for p in new]

@@ -2,19 +2,25 @@
 
 A write takes its turn in this process by a lock, and among processes by the database's; it is
 durable when the call returns. What was begun is finished, also for a caller who is cancelled.
-Snapshots that are in use are kept in memory by their row's id.
+Snapshots that are in use are kept in memory by their row's id. Where replicas share a store, what
+one of them does at a time it keeps through the session that holds the lock for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import islice
-from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Row, select
@@ -42,16 +48,21 @@ from pgdrift.store import (
     marks,
     migrate,
     outbox,
+    outlines,
     plans,
     points,
+    postgres,
     prune,
+    session,
     snapshots,
     tables,
     timeline,
     touching,
 )
-from pgdrift.store.failures import translated
+from pgdrift.store.failures import Fenced, translated
 from pgdrift.store.outbox import Lane
+from pgdrift.store.outlines import Outline
+from pgdrift.store.session import Session
 
 # Of how many snapshots of other environments one is held against, to hold nothing twice.
 _LIKE = 3
@@ -82,10 +93,26 @@ def _whole(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T
     return run
 
 
-def _size(file: Path) -> int:
-    with suppress(OSError):
-        return file.stat().st_size
-    return 0
+LEAD = "lead"
+"""The duty of all that one replica does for all: telling, answering, forgetting what is old."""
+
+
+def watching(environment: str) -> str:
+    """Return the duty of watching an environment."""
+    return f"watch {environment}"
+
+
+@asynccontextmanager
+async def _cut_short(
+    transaction: AbstractAsyncContextManager[AsyncConnection],
+) -> AsyncIterator[AsyncConnection]:
+    """Leave a session that does not answer in time: to ask it for a rollback would take as long."""
+    async with transaction as c:
+        try:
+            yield c
+        except TimeoutError:
+            await c.invalidate()
+            raise
 
 
 class Store:
@@ -94,8 +121,13 @@ class Store:
     def __init__(self, engine_: AsyncEngine, path: str) -> None:
         """Use `Store.open`."""
         self._reader = engine_
-        self._writer = engine_.execution_options(writes=True)
         self._path = path
+        self._served = engine_.dialect.name == "postgresql"
+        more = {"isolation_level": "READ COMMITTED"} if self._served else {}
+        self._writer = engine_.execution_options(writes=True, **more)
+        self._translated = postgres.translated if self._served else translated
+        self._session: Session | None = None
+        self._fenced = False
         self._key = b""
         self._turn = asyncio.Lock()
         self._kept: dict[str, dict[int, Snapshot]] = {}
@@ -107,16 +139,21 @@ class Store:
         *,
         patience: float = 10.0,
         alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+        fenced: bool = False,
     ) -> Store:
         """Open the store at a URL such as `sqlite:////var/lib/pgdrift/pgdrift.db`.
 
         A new file is made; an older schema is brought to this program's, within `alone`.
-        `patience` is how many seconds a write waits for another process. Raises StoreError, and
-        ConfigError for a URL that cannot be meant.
+        `patience` is how many seconds a write waits for another process. A `fenced` one keeps as a
+        member of `join` alone what one does at a time. Raises StoreError, and ConfigError for a
+        URL that cannot be meant.
         """
-        parsed = engine.parse(url)
-        path = str(parsed.database)
-        store = cls(engine.create(parsed, patience=patience), path)
+        if postgres.is_server(url):
+            store = cls(postgres.create(url, patience=patience), postgres.where(url))
+            store._fenced = fenced
+        else:
+            parsed = engine.parse(url)
+            store = cls(engine.create(parsed, patience=patience), str(parsed.database))
         try:
             async with store._writing() as c:
                 await c.run_sync(migrate.upgrade, alone)
@@ -131,13 +168,35 @@ class Store:
         """What this store's readers seal secrets with."""
         return self._key
 
+    @_whole
+    async def size(self) -> int:
+        """Return how many bytes the store takes on its disk, with what was not yet written back."""
+        async with self._reading() as c:
+            return await outlines.size(c, self._path)
+
     @property
-    def size(self) -> int:
-        """How many bytes the store takes on its disk, with what was not yet written back."""
-        return sum(map(_size, (Path(self._path), Path(f"{self._path}-wal"))))
+    def is_shared(self) -> bool:
+        """Whether replicas may share this store: then what one does at a time needs `join`."""
+        return self._fenced
+
+    async def join(self, name: str, lease: float, *, counts: bool = True) -> Session:
+        """Enter as a member of this name, whose locks the server lifts after a silent lease.
+
+        `lease` is in seconds. A membership from before is over. One that does not count gets no
+        share of what there is to do. Raises StoreError.
+        """
+        await self.leave()
+        self._session = await session.join(self._writer, self._path, name, lease, counts=counts)
+        return self._session
+
+    async def leave(self) -> None:
+        """Be no member any more; nothing is held then."""
+        if self._session is not None:
+            await self._session.leave()
 
     async def close(self) -> None:
         """Close all connections. What was kept is kept already."""
+        await self.leave()
         await self._reader.dispose()
 
     async def __aenter__(self) -> Self:
@@ -147,15 +206,27 @@ class Store:
         await self.close()
 
     @asynccontextmanager
+    async def _holding(self, duty: str) -> AsyncIterator[AsyncConnection]:
+        """Write what one keeps at a time; on a store that is not shared, that is whoever asks."""
+        if not self._fenced:
+            async with self._writing() as c:
+                yield c
+        elif self._session is None:
+            raise Fenced(duty)
+        else:
+            async with self._session.writing(duty) as c:
+                yield c
+
+    @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
-        with translated(self._path):
-            async with self._turn, self._writer.begin() as c:
+        with self._translated(self._path):
+            async with self._turn, _cut_short(self._writer.begin()) as c:
                 yield c
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        with translated(self._path):
-            async with self._reader.begin() as c:
+        with self._translated(self._path):
+            async with _cut_short(self._reader.begin()) as c:
                 yield c
 
     @_whole
@@ -181,6 +252,17 @@ class Store:
         self._kept[row.name] = kept
         return kept
 
+    async def _tell(self, c: AsyncConnection, step: Step) -> None:
+        """Tell the other members what they may wait for; what is lost, their timers find."""
+        if self._fenced and step.notices:
+            await session.notify(c, "notices")
+        if self._fenced and step.snapshot:
+            await session.notify(c, f"kept {step.environment}")
+
+    def forget(self, environment: str) -> None:
+        """Hold no snapshot of an environment in memory that another replica watches."""
+        self._kept.pop(environment, None)
+
     def _like(self, kept: Mapping[int, Snapshot]) -> list[Snapshot]:
         """Return snapshots in use that another may be much like: of its own, or another's."""
         others = (s for of in self._kept.values() for s in of.values())
@@ -195,8 +277,9 @@ class Store:
         """Keep one look, whole or not at all. Raises Stale when its book is out of date."""
         agreed = step.agreed.snapshot if step.agreed else None
         pack = await books.pack(step.at, step.snapshot, step.expected, agreed)
-        async with self._writing() as c:
+        async with self._holding(watching(step.environment)) as c:
             row = await books.save(c, step, pack)
+            await self._tell(c, step)
         self._remember(row, pack.kept)
 
     @_whole
@@ -205,8 +288,14 @@ class Store:
 
         Return those of which that holds: of others the store has something else than they left.
         """
-        async with self._writing() as c:
-            return await touching.touch(c, spared)
+        if not self._fenced:
+            async with self._writing() as c:
+                return await touching.touch(c, spared)
+        if (mine := self._session) is None:
+            raise Fenced("the session with the store")
+        async with mine.speaking() as c:
+            held = [(of, at) for of, at in spared if watching(of.environment) in mine.held]
+            return await touching.touch(c, held)
 
     @_whole
     async def declare(
@@ -300,6 +389,12 @@ class Store:
             return await timeline.sync_points(c, environment)
 
     @_whole
+    async def outlines(self) -> Mapping[str, Outline]:
+        """Return how all environments stand, in little. Of a store on a server alone."""
+        async with self._reading() as c:
+            return await outlines.outlines(c)
+
+    @_whole
     async def environments(self) -> tuple[str, ...]:
         """Return the names of all environments that anything is kept of, sorted."""
         async with self._reading() as c:
@@ -371,7 +466,7 @@ class Store:
     @_whole
     async def post(self, incident: Incident, notice: Notice, to: Sequence[Address]) -> None:
         """Keep an incident that no look found (a drill, a dead channel), and what to tell of it."""
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             await books.keep_incident(c, incident)
             await outbox.add(c, ((notice, tuple(to)),))
 
@@ -393,7 +488,7 @@ class Store:
 
         All that waits, where it is dead; else what goes on in threads that others began to hear.
         """
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             return await dead.cover(c, channel, is_dead=is_dead)
 
     @_whole
@@ -427,13 +522,13 @@ class Store:
 
         Raises StoreError (stale) when another process has taken it.
         """
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             return await outbox.begin(c, delivery, now)
 
     @_whole
     async def done(self, delivery: Delivery, now: datetime, ref: Mapping[str, str]) -> None:
         """Mark that a try arrived; the latest `ref` of an incident is its thread."""
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             await outbox.done(c, delivery, now, ref)
 
     @_whole
@@ -444,13 +539,13 @@ class Store:
 
         `delivery.uncertain` is kept: the try may have arrived, and only its answer was lost.
         """
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             await outbox.failed(c, delivery, now, reason, next_attempt_at)
 
     @_whole
     async def postpone(self, channel: str, until: datetime) -> None:
         """Let everything that waits for a channel wait at least until then."""
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             await outbox.postpone(c, channel, until)
 
     @_whole
@@ -460,7 +555,7 @@ class Store:
         For the one who tells there alone, when it is telling nothing: at its start, or when it
         could not keep what became of a try.
         """
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             return await outbox.recover(c, lane)
 
     @_whole
@@ -484,7 +579,7 @@ class Store:
 
         What a later delivery of its thread overtook stays given up.
         """
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             return await letters.revive(c, since)
 
     @_whole
@@ -496,7 +591,7 @@ class Store:
     @_whole
     async def prune(self, now: datetime, keep: timedelta) -> int:
         """Forget a bounded share of what is older; return how many rows, 0 when all is done."""
-        async with self._writing() as c:
+        async with self._holding(LEAD) as c:
             return await prune.prune(c, now - min(keep, now - _BEGINNING))
 
     @_whole

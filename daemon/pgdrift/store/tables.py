@@ -304,3 +304,23 @@ enactment = Table(
     Index(None, "environment", "ended_at"),
     sqlite_autoincrement=True,
 )
+
+# The replicas that share what there is to do: those that live hold a lock on their row's number.
+member = Table(
+    "member",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What one of them does at a time: who does it holds a lock on its number, which is never another's.
+duty = Table(
+    "duty",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
