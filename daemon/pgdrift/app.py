@@ -165,7 +165,7 @@ class Daemon:
             # Whoever mends a channel's settings wants to hear what it missed.
             logger.info("app.notifications_revived", count=revived)
         for name in names:
-            book = await self.store.load(name, snapshots=True)
+            book = await self.store.load(name, snapshots=False)
             self.incidents[name] = book.incidents
             self.standings[name] = remembered(watched(self.settings, name), book)
 

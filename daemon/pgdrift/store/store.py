@@ -16,6 +16,7 @@ from functools import wraps
 from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -42,11 +43,11 @@ from pgdrift.store import (
     outbox,
     points,
     prune,
-    snapshots,
     tables,
     timeline,
     touching,
 )
+from pgdrift.store import snapshots as snapshots_
 from pgdrift.store.failures import translated
 from pgdrift.store.outbox import Lane
 
@@ -96,6 +97,7 @@ class Store:
         self._key = b""
         self._turn = asyncio.Lock()
         self._kept: dict[str, dict[int, Snapshot]] = {}
+        self._known: snapshots_.Known = WeakValueDictionary()
 
     @classmethod
     async def open(
@@ -168,13 +170,17 @@ class Store:
                 said = await marks.about(c, environment, None)
                 return Book(environment, key=self._key, marks=said)
             kept = await self._snapshots(c, row) if snapshots else {}
-            return replace(await books.book_of(c, row, kept), key=self._key)
+            book = replace(await books.book_of(c, row, kept), key=self._key)
+            size = None if snapshots else await snapshots_.size(c, row.snapshot_id)
+            return replace(book, size=size) if size else book
 
     async def _snapshots(self, c: AsyncConnection, row: Row[Any]) -> dict[int, Snapshot]:
         known = self._kept.get(row.name, {})
         kept: dict[int, Snapshot] = {}
         for id_ in books.snapshot_ids(row):
-            kept[id_] = known.get(id_) or await snapshots.read(c, id_, self._like(kept))
+            kept[id_] = known.get(id_) or await snapshots_.read(
+                c, id_, self._like(kept), self._known
+            )
         self._kept[row.name] = kept
         return kept
 
@@ -272,7 +278,7 @@ class Store:
         """
         async with self._reading() as c:
             found = await points.seen_by(c, environment, at)
-            return found and (found[1], await snapshots.read(c, found[0]))
+            return found and (found[1], await snapshots_.read(c, found[0]))
 
     @_whole
     async def first_seen(self, environment: str) -> datetime | None:
@@ -288,7 +294,7 @@ class Store:
             found = await c.execute(select(t.c.snapshot_id).where(t.c.id == sync_point_id))
             if (id_ := found.scalar_one_or_none()) is None:
                 raise ConfigError(f"there is no sync point {sync_point_id}", reason="usage")
-            return await snapshots.read(c, id_)
+            return await snapshots_.read(c, id_)
 
     @_whole
     async def sync_points(self, environment: str) -> tuple[SyncPoint, ...]:

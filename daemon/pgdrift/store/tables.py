@@ -103,6 +103,10 @@ snapshot = Table(
     Column("loose", Text, nullable=False),
     # Whether the environment was seen like this, rather than expected or agreed to be.
     Column("seen", Boolean, nullable=False, server_default="0"),
+    # One unsigned word for each object, big end first, in order of digest. None: in the pages, as
+    # releases before this column wrote them.
+    Column("oids", LargeBinary),
+    Column("objects", Integer),
     sqlite_autoincrement=True,  # an id that was used once never names another snapshot
 )
 

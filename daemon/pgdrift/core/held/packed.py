@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
+from sys import intern
 from typing import TypeAlias
 
 from pgdrift.core.digest import root_digest
@@ -231,7 +232,7 @@ def packed(objects: Mapping[ObjectId, Object]) -> Packed:
 def key_of(path: Sequence[str]) -> str:
     """Return the key of the group in which an object of this path lies."""
     # No name holds a zero byte.
-    return "\0".join(path[:2])
+    return intern("\0".join(path[:2]))
 
 
 def differing(one: Packed, other: Packed, same: Same | None = None) -> Sides:
