@@ -19,7 +19,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeAlias
 
-from pgdrift.core.held.group import content, digests
+from pgdrift.core.held.dependencies import Dependencies
+from pgdrift.core.held.group import content, digests, head, size
 from pgdrift.core.held.packed import Packed
 from pgdrift.core.model import Object, ObjectId, Snapshot
 
@@ -61,15 +62,45 @@ class Manifest:
     oids: bytes
 
 
+# Of so many schemas the pages stay, for the next database that has one of them.
+_LATEST = 8
+_paged: dict[bytes, tuple[tuple[Page, ...], Pairs]] = {}
+
+
 def paginate(snapshot: Snapshot) -> Manifest:
     """Return the snapshot as pages."""
+    key = _content_key(snapshot)
+    if key is None or (known := _paged.get(key)) is None:
+        known = _pages_of(snapshot)
+        if key is not None:
+            # Threads may do this at once: whoever forgets something works it out again.
+            for old in list(_paged)[: 1 - _LATEST]:
+                _paged.pop(old, None)
+            _paged[key] = known
+    return Manifest(snapshot, *known, _oids(snapshot.packed))
+
+
+def _content_key(snapshot: Snapshot) -> bytes | None:
+    """Return what is equal where objects and dependencies are, told without unfolding them."""
+    depends, groups = snapshot.dependencies, snapshot.packed.groups
+    if not isinstance(depends, Dependencies) and depends:
+        return None
+    ends = depends.ends if isinstance(depends, Dependencies) else b""
+    made = blake2b(ends, digest_size=32)
+    for key, group in groups.items():
+        made.update(f"{len(key)} {size(group)} {key}".encode("utf-8", "surrogatepass"))
+        made.update(head(group))
+    return made.digest()
+
+
+def _pages_of(snapshot: Snapshot) -> tuple[tuple[Page, ...], Pairs]:
     marks, loose = _marks(snapshot)
     width = _width(len(snapshot.objects))
     buckets: dict[str, list[bytes]] = defaultdict(list)
     for o in snapshot.objects.values():
         buckets[o.digest[:width]].append(_line(o, marks.get(o.id, ())))
     pages = (_page(bucket, b"".join(sorted(lines))) for bucket, lines in buckets.items())
-    return Manifest(snapshot, tuple(pages), loose, _oids(snapshot.packed))
+    return tuple(pages), loose
 
 
 def _oids(objects: Packed) -> bytes:

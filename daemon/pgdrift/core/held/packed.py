@@ -89,6 +89,7 @@ class Packed(Mapping[ObjectId, Object]):
             if len(self._open) >= _OPEN:
                 self._open = {}
             self._open[key] = found
+            _opened(self)
         return found
 
     def some(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Object]:
@@ -201,6 +202,18 @@ class Packed(Mapping[ObjectId, Object]):
     def _ruled(self, key: str, objects: Iterable[Object]) -> Iterable[Object]:
         rule = self._rule_of(key)
         return objects if rule is None else map(rule, objects)
+
+
+_latest: dict[int, Packed] = {}
+
+
+def _opened(of: Packed) -> None:
+    """Close what was opened longest ago: of many snapshots few are asked at a time."""
+    _latest.pop(id(of), None)
+    _latest[id(of)] = of
+    for old in list(_latest.values())[:-_OPEN]:
+        _latest.pop(id(old), None)
+        old._open = {}  # noqa: SLF001  the two are one
 
 
 class _Items(ItemsView[ObjectId, Object]):
