@@ -27,6 +27,7 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Order
 from pgdrift.core.alerts.route import Address
 from pgdrift.core.book import Book, Step
+from pgdrift.core.found import Database
 from pgdrift.core.model import Event, Finding, Reading, Snapshot, SyncPoint
 from pgdrift.core.still import Still
 from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
@@ -43,6 +44,7 @@ from pgdrift.store import (
     outbox,
     points,
     prune,
+    roll,
     tables,
     timeline,
     touching,
@@ -210,6 +212,18 @@ class Store:
         """
         async with self._writing() as c:
             return await touching.touch(c, spared)
+
+    @_whole
+    async def found(self) -> Mapping[str, Mapping[str, Database]]:
+        """Return which databases were found, by section and environment."""
+        async with self._reading() as c:
+            return await roll.kept(c)
+
+    @_whole
+    async def keep_found(self, section: str, members: Mapping[str, Database]) -> None:
+        """Keep which databases a section has found."""
+        async with self._writing() as c:
+            await roll.keep(c, section, members)
 
     @_whole
     async def declare(

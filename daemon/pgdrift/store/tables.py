@@ -59,6 +59,16 @@ opened_by = Table(
     Column("at", Instant, nullable=False),
 )
 
+# The databases that discovery found, as the environments that they are watched as.
+found = Table(
+    "found",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("section", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+)
+
 # One row: what this store's readers seal secrets with.
 seal = Table(
     "seal",
