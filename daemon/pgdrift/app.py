@@ -24,6 +24,8 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Order, holding
 from pgdrift.core.alerts.news import news
 from pgdrift.core.book import Book, Step
+from pgdrift.core.found import Moves
+from pgdrift.core.gone import gone
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes
 from pgdrift.core.look import Upstream, remembered
@@ -32,8 +34,10 @@ from pgdrift.core.shares import Budget
 from pgdrift.core.still import Still
 from pgdrift.crew import Crew, Member
 from pgdrift.errors import SinkError, StoreError
+from pgdrift.finding import Finding
 from pgdrift.metrics import Metrics, Named
 from pgdrift.parts import (
+    on_servers,
     probing,
     scratch_of,
     servers_of,
@@ -112,6 +116,7 @@ class Daemon:
     scratch: Scratch = field(default_factory=Scratch)
     servers: Servers = field(default_factory=lambda: Servers(Budget()))
     sparing: Sparing = field(init=False)
+    finding: Finding = field(init=False)
     lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
     marks: tuple[Mark, ...] = ()
@@ -151,26 +156,37 @@ class Daemon:
 
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
+        self.finding = Finding(self.settings, self.store.keep_found, _nobody)
+        self.finding.begin(await self.store.found() if self.settings.discover else {})
+        self.settings = self.finding.now()
+        self._name_all()
+        for channel, of in self.settings.alerts.channels.items():
+            if lacks := missing(of):
+                logger.error("app.channel_unusable", channel=channel, error=lacks)
+        if revived := await self.store.revive(_now() - GIVE_UP):
+            # Whoever mends a channel's settings wants to hear what it missed.
+            logger.info("app.notifications_revived", count=revived)
+        for name in self.settings.environments:
+            await self._show(name)
+
+    def _name_all(self) -> None:
+        """Name what is watched, and forget what is not."""
         names = self.settings.environments
         self.metrics.known(
             {name: self._named(name) for name in names},
             self.settings.alerts.channels,
             self.settings.web.public_url,
         )
-        for channel, of in self.settings.alerts.channels.items():
-            if lacks := missing(of):
-                logger.error("app.channel_unusable", channel=channel, error=lacks)
         self.looked &= set(names)
         for name in set(self.standings) - set(names):
             del self.standings[name]
             self.incidents.pop(name, None)
-        if revived := await self.store.revive(_now() - GIVE_UP):
-            # Whoever mends a channel's settings wants to hear what it missed.
-            logger.info("app.notifications_revived", count=revived)
-        for name in names:
-            book = await self.store.load(name, snapshots=True)
-            self.incidents[name] = book.incidents
-            self.standings[name] = remembered(watched(self.settings, name), book)
+
+    async def _show(self, name: str) -> None:
+        """Show how an environment stood when it was last looked at."""
+        book = await self.store.load(name, snapshots=False)
+        self.incidents[name] = book.incidents
+        self.standings[name] = remembered(watched(self.settings, name), book)
 
     def _named(self, name: str) -> Named:
         of, interval = self.settings.environments[name], self.settings.interval(name)
@@ -191,7 +207,9 @@ class Daemon:
                     crew.start(name, group)
                 telling = self.post.run(self.settings.alerts.channels, ending)
                 post = group.create_task(telling, name="post")
-                helpers = [group.create_task(c) for c in self._helpers()]
+                self.finding.moved = partial(self._moved, group, crew)
+                finding = map(self.finding.run, self.settings.discover)
+                helpers = [group.create_task(c) for c in (*self._helpers(), *finding)]
                 await self._next_round()
                 ending.set()
                 told = asyncio.wait({post}, timeout=STOP_SECONDS)
@@ -202,6 +220,22 @@ class Daemon:
             await asyncio.gather(scratch.close(), self.servers.close())
         # Not before what ran with the old ones has ended.
         self.settings = self.configuration.settings
+
+    async def _moved(self, group: asyncio.TaskGroup, crew: Crew, moves: Moves) -> None:
+        """Watch who came, and no more who is gone, which is told of."""
+        before, self.settings = self.settings, self.finding.now()
+        self.servers.wanted(on_servers(self.settings))
+        await crew.stop(*moves.gone, *moves.moved)
+        for name in moves.gone:
+            book = await self.store.load(name, snapshots=False)
+            why = f"is gone: the query of {before.environments[name].group} finds it no more"
+            with suppress(StoreError):
+                await self.store.save(gone(watched(before, name), book, why, _now()))
+            self.post.wake()
+        self._name_all()
+        for name in (*moves.come, *moves.moved):
+            await self._show(name)
+            crew.start(name, group)
 
     def _crew(self) -> Crew:
         settlement = Settlement(self.scratch)
@@ -327,6 +361,10 @@ class Daemon:
                 self.metrics.over(incident)
 
     def _publish(self, standing: Standing) -> None:
+        if standing.environment not in self.settings.environments:
+            return  # its last look, while it left
+        if not standing.could_look:
+            self.finding.again()
         self.standings[standing.environment] = standing
         self.looked.add(standing.environment)
         self.crew.published(standing)
@@ -559,6 +597,10 @@ def _signals(to: Mapping[signal.Signals, asyncio.Event], reload: asyncio.Event) 
     finally:
         for number in handlers:
             loop.remove_signal_handler(number)
+
+
+async def _nobody(_: Moves) -> None:
+    """Start nothing: nothing runs yet."""
 
 
 def _now() -> datetime:

@@ -120,14 +120,9 @@ class SyncPointSettings(Section):
         return self
 
 
-class EnvironmentSettings(Section):
-    """One database that is watched: exactly one of `dsn`, `dsn_file` and `snapshot` is given."""
+class Watching(Section):
+    """How a database is watched, wherever it is."""
 
-    dsn: SecretStr | None = Field(None, description="connection URL, postgresql://…")
-    dsn_file: Path | None = Field(None, description="file with the URL, read at each connection")
-    snapshot: Path | None = Field(
-        None, description="snapshot file (*.json) in place of a server, read when it changes"
-    )
     follows: str | None = Field(
         None,
         description="the upstream: an environment's name, or the path of a snapshot file (*.json), "
@@ -176,15 +171,30 @@ class EnvironmentSettings(Section):
     promotion_lag: Duration | None = Field(None, description="overrides the default")
     migration_wait: Duration | None = Field(None, description="overrides the default")
     grace: Duration | None = Field(None, description="overrides the default")
+    group: str | None = Field(
+        None,
+        description="environments of one group are told apart by variants: how many are alike."
+        " None: its upstream; where it was found, the section",
+    )
 
     @model_validator(mode="after")
-    def _names_told_apart(self) -> EnvironmentSettings:
+    def _names_told_apart(self) -> Watching:
         for key, names in (("roles", self.roles), ("schemas", self.schemas)):
             doubles = sorted(n for n, times in Counter(names.values()).items() if times > 1)
             if doubles:
                 msg = f"{key}: two are called {doubles[0]!r}, and could not be told apart"
                 raise ValueError(msg)
         return self
+
+
+class EnvironmentSettings(Watching):
+    """One database that is watched: exactly one of `dsn`, `dsn_file` and `snapshot` is given."""
+
+    dsn: SecretStr | None = Field(None, description="connection URL, postgresql://…")
+    dsn_file: Path | None = Field(None, description="file with the URL, read at each connection")
+    snapshot: Path | None = Field(
+        None, description="snapshot file (*.json) in place of a server, read when it changes"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> EnvironmentSettings:
@@ -221,7 +231,7 @@ class EnvironmentSettings(Section):
         if self.snapshot is not None:
             msg = f"the snapshot file {self.snapshot} stands for a server that is not asked"
             raise ConfigError(msg, reason="usage", hint="name an environment with a dsn")
-        return _read_dsn(self.dsn, self.dsn_file)
+        return read_dsn(self.dsn, self.dsn_file)
 
 
 class ScratchSettings(Section):
@@ -255,10 +265,11 @@ class ScratchSettings(Section):
 
     def read_dsn(self) -> str:
         """Return the connection URL, read anew from its file. Raises ConfigError (unreadable)."""
-        return _read_dsn(self.dsn, self.dsn_file)
+        return read_dsn(self.dsn, self.dsn_file)
 
 
-def _read_dsn(dsn: SecretStr | None, dsn_file: Path | None) -> str:
+def read_dsn(dsn: SecretStr | None, dsn_file: Path | None) -> str:
+    """Return a secret URL, read anew from its file. Raises ConfigError (unreadable)."""
     if dsn is not None:
         return dsn.get_secret_value()
     try:

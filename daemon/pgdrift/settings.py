@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,8 +24,10 @@ from pydantic_settings import (
 from pgdrift import configfile
 from pgdrift.alerting import AlertSettings
 from pgdrift.comparing import CompareSettings, read_ignore_file
+from pgdrift.core.found import Database
 from pgdrift.core.model import CHANNELS, DRILL, LEDGER, REACH, SYNC, Origin
 from pgdrift.core.shown.render import one_line
+from pgdrift.discovering import DiscoverSettings
 from pgdrift.environments import (
     ConnectionSettings,
     Defaults,
@@ -103,6 +105,7 @@ class Settings(BaseSettings):
 
     defaults: Defaults = Defaults()
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
+    discover: dict[str, DiscoverSettings] = Field(default_factory=dict)
     connections: ConnectionSettings = ConnectionSettings()
     compare: CompareSettings = CompareSettings()
     scratch: ScratchSettings = ScratchSettings()
@@ -154,6 +157,32 @@ class Settings(BaseSettings):
                 )
                 raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _discovered(self) -> Settings:
+        for section, of in self.discover.items():
+            if of.follows and of.follows not in self.environments and not is_file(of.follows):
+                near = configfile.did_you_mean(of.follows, self.environments)
+                msg = (
+                    f"discover.{section}.follows: {redact(of.follows)!r} is neither an environment"
+                    f" nor the path of a file (*.json, *.sql) or folder (with a slash in it){near}"
+                )
+                raise ValueError(msg)
+        return self
+
+    def with_found(self, found: Mapping[str, Iterable[Database]]) -> Settings:
+        """Return the settings with what was found, by section, among the environments."""
+        made = {
+            d.name: of.environment(section, d)
+            for section, of in self.discover.items()
+            for d in found.get(section, ())
+            if d.name not in self.environments
+        }
+        return self.model_copy(update={"environments": {**self.environments, **made}})
+
+    def taken(self) -> frozenset[str]:
+        """Return the names that nothing that is found may have."""
+        return frozenset({*self.environments, *_TAKEN})
 
     def _chain(self, name: str) -> Iterator[str]:
         seen: set[str] = set()

@@ -302,7 +302,7 @@ async def _check(
             raise ConfigError(msg, reason="usage", hint=hint)
     if databases:
         return await glance_at([(sides.title(dsn), dsn) for dsn in databases]), ()
-    settings = sides.settings(config)
+    settings = sides.settings(config, ask=True)
     if not settings.environments:
         msg = "there is nothing to check: no environment is configured"
         hint = "name a configuration with --config, or connection URLs in order of promotion"

@@ -31,8 +31,8 @@ def check_config(config: Config = None) -> int:
     from pgdrift.parts import scratch_of
     from pgdrift.sources.files import is_snapshot
 
-    settings = sides.settings(config)
-    if sides.config_path(config) is None and not settings.environments:
+    settings = sides.settings(config, ask=True)
+    if sides.config_path(config) is None and not (settings.environments or settings.discover):
         msg = "no configuration found; looked for ./pgdrift.yaml and for PGDRIFT_… variables"
         raise ConfigError(msg, reason="usage", hint="name a file with --config")
     for name, environment in settings.environments.items():
@@ -52,6 +52,10 @@ def check_config(config: Config = None) -> int:
     _warn_of_what_nobody_hears(settings)
     count = len(settings.environments)
     channels = len(settings.alerts.channels)
+    for section in settings.discover:
+        _warn_of_absent(f"discover.{section}: dsn_file", settings.discover[section].dsn_file)
+        found = sum(e.group == section for e in settings.environments.values())
+        typer.echo(f"discover.{section}: {found} found now")
     typer.echo(
         f"good: {count} environment{'' if count == 1 else 's'},"
         f" {channels} channel{'' if channels == 1 else 's'}"
@@ -65,7 +69,9 @@ def show(config: Config = None) -> int:
 
     Defaults are included, secrets are masked.
     """
-    data = json.loads(sides.settings(config).model_dump_json(by_alias=True, exclude_none=True))
+    data = json.loads(
+        sides.settings(config, ask=True).model_dump_json(by_alias=True, exclude_none=True)
+    )
     typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip())
     return exits.IN_SYNC
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,12 +18,13 @@ from pgdrift.core.look import Upstream, Watched, questions, seen, unseen
 from pgdrift.core.model import SYNC, Reading, Standing
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
-from pgdrift.parts import scratch_of, source, upstream_of_file, watched
+from pgdrift.parts import scratch_of, servers_of, source, upstream_of_file, watched
 from pgdrift.retry import retry_source
 from pgdrift.settings import Settings
 from pgdrift.sources.files import FileSource
 from pgdrift.sources.reading import read_once
 from pgdrift.sources.scratch import Scratch
+from pgdrift.sources.servers import Servers
 from pgdrift.sources.settle import Settlement
 from pgdrift.store import exists, open_store
 
@@ -33,7 +34,8 @@ async def glance(settings: Settings) -> Sequence[Standing]:
     names = list(settings.environments)
     books = await _books(settings)
     async with scratch_of(settings) as scratch:
-        readings = await _read_all([_read(settings, n, books[n], scratch) for n in names])
+        servers = servers_of(settings)
+        readings = await _read_all([_read(settings, n, books[n], scratch, servers) for n in names])
         found = dict(zip(names, readings, strict=True))
         files = await _files(settings, scratch, next((b.key for b in books.values()), b""))
         settlement = Settlement(scratch)
@@ -94,12 +96,17 @@ async def _files(settings: Settings, scratch: Scratch, key: bytes) -> Mapping[st
     return dict(zip(paths, read, strict=True))
 
 
-async def _read(settings: Settings, name: str, book: Book, scratch: Scratch) -> Reading:
+async def _read(
+    settings: Settings, name: str, book: Book, scratch: Scratch, servers: Servers
+) -> Reading:
     found = source(settings, name, scratch)
-    try:
-        return await retry_source(lambda: found.read(book))
-    finally:
-        await found.close()
+    seconds = settings.timeout(name).total_seconds()
+    turn = nullcontext() if isinstance(found, FileSource) else servers.of(found.dsn).turn(seconds)
+    async with turn:
+        try:
+            return await retry_source(lambda: found.read(book))
+        finally:
+            await found.close()
 
 
 async def _read_all(

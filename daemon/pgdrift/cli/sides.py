@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from pgdrift.cli.when import Address, Kept, address, kept_store, read_past, refuse_url
 from pgdrift.core.alike.normalise import Options
@@ -51,11 +55,35 @@ def config_path(config: Path | None) -> Path | None:
     return _DEFAULT if config is None and _DEFAULT.exists() else config
 
 
-def settings(config: Path | None) -> Settings:
-    """Return the checked settings. Raises ConfigError."""
+def settings(config: Path | None, *, ask: bool = False) -> Settings:
+    """Return the checked settings. Raises ConfigError.
+
+    What is discovered is in them: as servers say now where `ask`, else as the store knows it.
+    """
     from pgdrift.settings import load
 
-    return load(config_path(config))
+    loaded = load(config_path(config))
+    return _with_found(loaded, ask=ask) if loaded.discover else loaded
+
+
+def _with_found(loaded: Settings, *, ask: bool) -> Settings:
+    from pgdrift.finding import found_now
+    from pgdrift.store import exists, open_store
+
+    async def found() -> tuple[Settings, tuple[str, ...]]:
+        if not ask and exists(loaded.store.url):
+            async with open_store(loaded.store.url) as store:
+                known = await store.found()
+            if known:
+                return loaded.with_found({s: d.values() for s, d in known.items()}), ()
+        return await found_now(loaded)
+
+    # In a thread: some commands ask for the settings while they run.
+    with ThreadPoolExecutor(1) as thread:
+        made, notes = thread.submit(asyncio.run, found()).result()
+    for note in notes:
+        typer.echo(f"warning: {note}", err=True)
+    return made
 
 
 def own_kinds(*, cluster: bool) -> frozenset[str]:

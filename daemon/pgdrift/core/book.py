@@ -33,7 +33,8 @@ class Book:
     `snapshot` is the last good one, `expected` the content that is declared right. `agreed` was
     reached with the upstream named in `agreed_with`, which need not be today's. `sync_point` is
     the latest and has its id. `key` is what the store's readers seal secrets with, empty where
-    there is no store. `incidents` are those that are not over, oldest first, and
+    there is no store. `size` is how many objects `snapshot` has and its server's version, where
+    the book comes without it. `incidents` are those that are not over, oldest first, and
     `resolved` the latest that are; `marks` is what people
     said that was not ended, also what came to its end since the last look. `against` is the last
     standing per yardstick, and `not_compared` and `notes` are the last ones too, so that a restart
@@ -63,6 +64,7 @@ class Book:
     notes: tuple[str, ...] = ()
     enacted: tuple[Enactment, ...] = ()
     key: bytes = field(default=b"", repr=False, compare=False)
+    size: tuple[int, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

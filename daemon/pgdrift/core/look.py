@@ -238,6 +238,9 @@ def unseen(watched: Watched, book: Book, reason: str, now: datetime) -> Conclusi
 
 def remembered(watched: Watched, book: Book) -> Standing:
     """Return how an environment stood when it was last looked at, before a first look."""
+    size = book.size
+    if book.snapshot is not None:
+        size = len(book.snapshot.objects), book.snapshot.server_version
     return Standing(
         environment=watched.name,
         outcome=book.outcome or Outcome.UNKNOWN,
@@ -246,8 +249,8 @@ def remembered(watched: Watched, book: Book) -> Standing:
         reason=book.reason if book.outcome else "not looked at yet",
         looked_at=book.looked_at,
         seen_at=book.seen_at,
-        server_version=book.snapshot.server_version if book.snapshot else None,
-        objects=len(book.snapshot.objects) if book.snapshot else 0,
+        server_version=size[1] if size else None,
+        objects=size[0] if size else 0,
         sync_point=book.sync_point,
         against=book.against,
         not_compared=book.not_compared,

@@ -565,7 +565,7 @@ class Event:
     """One line of an environment's timeline. `subject` is an object's key, or empty.
 
     Verbs: looked_first, synced, not_synced, undone, changed, migrated, opened, told, resolved,
-    unknown, seen_again, acknowledged, silenced, accepted, mark_ended, began, applied,
+    unknown, seen_again, gone, acknowledged, silenced, accepted, mark_ended, began, applied,
     rolled_back, not_applied.
     """
 

@@ -83,7 +83,7 @@ def _one(delivery: Delivery, link: str | None) -> dict[str, Any]:
     told = mood(notice)
     return {
         "headline": render.headline(notice),
-        "what": _WORDS[notice.reason] + _repeated(delivery),
+        "what": _what(notice) + _repeated(delivery),
         "detail": render.printable(incident.detail)[:2000],
         "findings": [_finding(f, notice) for f in findings[:_MOST_FINDINGS]],
         "more": max(0, len(findings) - _MOST_FINDINGS),
@@ -168,6 +168,12 @@ def _lines(finding: Finding) -> list[str]:
     if len(lines) > _MOST_LINES:
         shown.append(f"  … {len(lines) - _MOST_LINES} more lines")
     return shown
+
+
+def _what(notice: Notice) -> str:
+    # With a detail it is over for another reason than that all is right again.
+    over = _resolved(notice) and notice.incident.detail
+    return "The incident is over." if over else _WORDS[notice.reason]
 
 
 def _resolved(notice: Notice) -> bool:

@@ -1,21 +1,27 @@
 """A snapshot ↔ pages of lines: pure, no database.
 
-A line is one object: digest, oid, and marks (hashes of identities) of what it depends on. Lines
-whose digests begin alike share a page, and a page is named by its own hash. So two snapshots
-that differ in one object share all pages but two, whatever the size of the schema.
+A line is one object: digest, and marks (hashes of identities) of what it depends on. Lines whose
+digests begin alike share a page, and a page is named by its own hash. So two snapshots that differ
+in one object share all pages but two, whatever the size of the schema, and databases of one schema
+share them all: their oids lie beside.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeAlias
 
-from pgdrift.core.held.group import content
+from pgdrift.core.held.dependencies import Dependencies
+from pgdrift.core.held.group import content, digests, head, size
+from pgdrift.core.held.packed import Packed
 from pgdrift.core.model import Object, ObjectId, Snapshot
 
 Pairs: TypeAlias = tuple[tuple[ObjectId, ObjectId], ...]
@@ -36,7 +42,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One object of a page: hex digest, oid, marks of what it depends on."""
+    """One object of a page: hex digest, oid (only in old pages), marks of what it depends on."""
 
     digest: str
     oid: int
@@ -45,22 +51,82 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A snapshot made ready to be kept. `loose` are dependencies that no line can hold."""
+    """A snapshot made ready to be kept. `loose` are dependencies that no line can hold.
+
+    `oids` are in order of digest.
+    """
 
     snapshot: Snapshot
     pages: tuple[Page, ...]
     loose: Pairs
+    oids: bytes
+
+
+# Of so many schemas the pages stay, for the next database that has one of them.
+_LATEST = 8
+_paged: dict[bytes, tuple[tuple[Page, ...], Pairs]] = {}
 
 
 def paginate(snapshot: Snapshot) -> Manifest:
     """Return the snapshot as pages."""
+    key = _content_key(snapshot)
+    if key is None or (known := _paged.get(key)) is None:
+        known = _pages_of(snapshot)
+        if key is not None:
+            # Threads may do this at once: whoever forgets something works it out again.
+            for old in list(_paged)[: 1 - _LATEST]:
+                _paged.pop(old, None)
+            _paged[key] = known
+    return Manifest(snapshot, *known, _oids(snapshot.packed))
+
+
+def _content_key(snapshot: Snapshot) -> bytes | None:
+    """Return what is equal where objects and dependencies are, told without unfolding them."""
+    depends, groups = snapshot.dependencies, snapshot.packed.groups
+    if not isinstance(depends, Dependencies) and depends:
+        return None
+    ends = depends.ends if isinstance(depends, Dependencies) else b""
+    made = blake2b(ends, digest_size=32)
+    for key, group in groups.items():
+        made.update(f"{len(key)} {size(group)} {key}".encode("utf-8", "surrogatepass"))
+        made.update(head(group))
+    return made.digest()
+
+
+def _pages_of(snapshot: Snapshot) -> tuple[tuple[Page, ...], Pairs]:
     marks, loose = _marks(snapshot)
     width = _width(len(snapshot.objects))
     buckets: dict[str, list[bytes]] = defaultdict(list)
     for o in snapshot.objects.values():
         buckets[o.digest[:width]].append(_line(o, marks.get(o.id, ())))
     pages = (_page(bucket, b"".join(sorted(lines))) for bucket, lines in buckets.items())
-    return Manifest(snapshot, tuple(pages), loose)
+    return tuple(pages), loose
+
+
+def _oids(objects: Packed) -> bytes:
+    """Return the oids of all objects, in order of their digests."""
+    told = sorted(
+        pair
+        for key, group in objects.groups.items()
+        for pair in zip(digests(group), array("I", objects.oids[key]), strict=True)
+    )
+    return b"".join(oid.to_bytes(4, "big") for _, oid in told)
+
+
+def with_oids(objects: Packed, oids: bytes) -> Packed:
+    """Return the same objects with the oids of another database, in order of digest."""
+    words = array("I", oids)
+    if sys.byteorder == "little":
+        words.byteswap()
+    ordered = sorted(digest for group in objects.groups.values() for digest in digests(group))
+    at = dict(zip(ordered, words, strict=True))
+    return Packed(
+        objects.groups,
+        {
+            key: array("I", [at[digest] for digest in digests(group)]).tobytes()
+            for key, group in objects.groups.items()
+        },
+    )
 
 
 def _width(objects: int) -> int:
@@ -85,7 +151,7 @@ def page_digest(bucket: str, body: bytes) -> bytes:
 
 
 def _line(o: Object, marks: tuple[bytes, ...] | list[bytes]) -> bytes:
-    return _HEAD.pack(bytes.fromhex(o.digest), o.oid, len(marks)) + b"".join(marks)
+    return _HEAD.pack(bytes.fromhex(o.digest), 0, len(marks)) + b"".join(marks)
 
 
 def lines(body: bytes) -> Iterator[Line]:
@@ -99,6 +165,8 @@ def lines(body: bytes) -> Iterator[Line]:
         yield Line(digest.hex(), oid, marks)
 
 
+# Databases of one schema call for the same over and over.
+@lru_cache(maxsize=1 << 14)
 def _mark(id_: ObjectId) -> bytes:
     text = json.dumps((id_.kind, id_.path, id_.args))
     return blake2b(text.encode(), digest_size=_MARK).digest()

@@ -7,15 +7,16 @@ contents of new pages are looked for, and only those that are missing are writte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from sqlalchemy import Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.core.digest import root_digest
+from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.group import digests as digests_of
 from pgdrift.core.model import Object, Snapshot
 from pgdrift.errors import StoreError
@@ -30,10 +31,14 @@ from pgdrift.store.pages import (
     lines,
     object_of,
     page_digest,
+    with_oids,
 )
 from pgdrift.store.postgres import turn
 
 T = TypeVar("T")
+Known: TypeAlias = MutableMapping[tuple[frozenset[bytes], str], Snapshot]
+
+_PAGES = select(tables.snapshot_page.c.page)
 
 _BATCH = 1000
 
@@ -73,6 +78,8 @@ async def keep(
         "unread": codec.TEXTS.write(dict(s.unread)),
         "loose": codec.PAIRS.write(manifest.loose),
         "seen": seen,
+        "oids": manifest.oids,
+        "objects": len(s.objects),
     }
     id_ = await insert(c, tables.snapshot, row)
     links = [{"snapshot_id": id_, "page": p.digest} for p in manifest.pages]
@@ -121,18 +128,51 @@ async def insert_all(c: AsyncConnection, table: Table, rows: Sequence[dict[str, 
         await c.execute(table.insert(), rows)
 
 
-async def read(c: AsyncConnection, id_: int, in_use: Iterable[Snapshot] = ()) -> Snapshot:
+async def read(
+    c: AsyncConnection, id_: int, in_use: Iterable[Snapshot] = (), known: Known | None = None
+) -> Snapshot:
     """Return a kept snapshot. Raises StoreError (damaged) when it is not what was kept.
 
-    What it has in common with those in use is held once.
+    What it has in common with those in use is held once. `known` are those that were read, by
+    their pages: one of the very same objects is made of them, and read no more.
     """
     row = (await c.execute(select(tables.snapshot).where(tables.snapshot.c.id == id_))).one()
+    named = await c.execute(_PAGES.where(tables.snapshot_page.c.snapshot_id == id_))
+    pages = frozenset(named.scalars()), row.loose
+    if known is not None and row.oids is not None and (twin := known.get(pages)) is not None:
+        return _as_twin(row, twin)
     all_lines = [line async for page in _pages(c, row) for line in lines(page.body)]
     objects = await _read_contents(c, row, {line.digest for line in all_lines})
     snapshot = await asyncio.to_thread(_assemble, row, all_lines, objects)
     for other in in_use:
         snapshot = snapshot.sharing(other)
+    if known is not None:
+        known[pages] = snapshot
     return snapshot
+
+
+def _as_twin(row: Row[Any], twin: Snapshot) -> Snapshot:
+    """Return what a row stands for, of the objects of a snapshot with the very same pages."""
+    objects = with_oids(twin.packed, row.oids)
+    depends = twin.dependencies
+    return Snapshot(
+        objects=objects,
+        kinds=codec.KINDS.read(row.kinds),
+        server_version=row.server_version,
+        taken_at=row.taken_at,
+        database=row.database,
+        unread=codec.TEXTS.read(row.unread),
+        dependencies=depends.over(objects) if isinstance(depends, Dependencies) else depends,
+        format=row.format,
+    )
+
+
+async def size(c: AsyncConnection, id_: int | None) -> tuple[int, int] | None:
+    """Return how many objects a snapshot has, and its server's version; None where not known."""
+    s = tables.snapshot
+    query = select(s.c.objects, s.c.server_version).where(s.c.id == id_, s.c.objects.is_not(None))
+    row = (await c.execute(query)).one_or_none()
+    return None if row is None else (row.objects, row.server_version)
 
 
 async def _pages(c: AsyncConnection, row: Row[Any]) -> AsyncIterator[Row[Any]]:
@@ -163,7 +203,7 @@ def _assemble(row: Row[Any], all_lines: list[Line], objects: dict[str, Object]) 
     if root_digest(bytes.fromhex(line.digest) for line in all_lines) != row.root:
         _damaged(row)
     try:
-        mine = [at_oid(objects[line.digest], line.oid) for line in all_lines]
+        mine = [at_oid(objects[line.digest], oid) for line, oid in _with_oids(row, all_lines)]
         pairs = dependencies(objects, all_lines, codec.PAIRS.read(row.loose))
     except KeyError:
         _damaged(row)
@@ -177,6 +217,16 @@ def _assemble(row: Row[Any], all_lines: list[Line], objects: dict[str, Object]) 
         dependencies=pairs,
         format=row.format,
     )
+
+
+def _with_oids(row: Row[Any], all_lines: list[Line]) -> Iterable[tuple[Line, int]]:
+    if row.oids is None:
+        return ((line, line.oid) for line in all_lines)
+    if len(row.oids) != 4 * len(all_lines):
+        _damaged(row)
+    ordered = sorted(all_lines, key=lambda line: line.digest)
+    oids = (int.from_bytes(row.oids[n : n + 4], "big") for n in range(0, len(row.oids), 4))
+    return zip(ordered, oids, strict=True)
 
 
 def _damaged(row: Row[Any]) -> NoReturn:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -32,6 +33,7 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Order
 from pgdrift.core.alerts.route import Address
 from pgdrift.core.book import Book, Step
+from pgdrift.core.found import Database
 from pgdrift.core.model import Event, Finding, Reading, Snapshot, SyncPoint
 from pgdrift.core.plan.kept import KeptPlan
 from pgdrift.core.still import Still
@@ -53,12 +55,13 @@ from pgdrift.store import (
     points,
     postgres,
     prune,
+    roll,
     session,
-    snapshots,
     tables,
     timeline,
     touching,
 )
+from pgdrift.store import snapshots as snapshots_
 from pgdrift.store.failures import Fenced, translated
 from pgdrift.store.outbox import Lane
 from pgdrift.store.outlines import Outline
@@ -131,6 +134,7 @@ class Store:
         self._key = b""
         self._turn = asyncio.Lock()
         self._kept: dict[str, dict[int, Snapshot]] = {}
+        self._known: snapshots_.Known = WeakValueDictionary()
 
     @classmethod
     async def open(
@@ -242,13 +246,17 @@ class Store:
                 said = await marks.about(c, environment, None)
                 return Book(environment, key=self._key, marks=said)
             kept = await self._snapshots(c, row) if snapshots else {}
-            return replace(await books.book_of(c, row, kept), key=self._key)
+            book = replace(await books.book_of(c, row, kept), key=self._key)
+            size = None if snapshots else await snapshots_.size(c, row.snapshot_id)
+            return replace(book, size=size) if size else book
 
     async def _snapshots(self, c: AsyncConnection, row: Row[Any]) -> dict[int, Snapshot]:
         known = self._kept.get(row.name, {})
         kept: dict[int, Snapshot] = {}
         for id_ in books.snapshot_ids(row):
-            kept[id_] = known.get(id_) or await snapshots.read(c, id_, self._like(kept))
+            kept[id_] = known.get(id_) or await snapshots_.read(
+                c, id_, self._like(kept), self._known
+            )
         self._kept[row.name] = kept
         return kept
 
@@ -296,6 +304,18 @@ class Store:
         async with mine.speaking() as c:
             held = [(of, at) for of, at in spared if watching(of.environment) in mine.held]
             return await touching.touch(c, held)
+
+    @_whole
+    async def found(self) -> Mapping[str, Mapping[str, Database]]:
+        """Return which databases were found, by section and environment."""
+        async with self._reading() as c:
+            return await roll.kept(c)
+
+    @_whole
+    async def keep_found(self, section: str, members: Mapping[str, Database]) -> None:
+        """Keep which databases a section has found."""
+        async with self._writing() as c:
+            await roll.keep(c, section, members)
 
     @_whole
     async def declare(
@@ -364,7 +384,7 @@ class Store:
         """
         async with self._reading() as c:
             found = await points.seen_by(c, environment, at)
-            return found and (found[1], await snapshots.read(c, found[0]))
+            return found and (found[1], await snapshots_.read(c, found[0]))
 
     @_whole
     async def first_seen(self, environment: str) -> datetime | None:
@@ -380,7 +400,7 @@ class Store:
             found = await c.execute(select(t.c.snapshot_id).where(t.c.id == sync_point_id))
             if (id_ := found.scalar_one_or_none()) is None:
                 raise ConfigError(f"there is no sync point {sync_point_id}", reason="usage")
-            return await snapshots.read(c, id_)
+            return await snapshots_.read(c, id_)
 
     @_whole
     async def sync_points(self, environment: str) -> tuple[SyncPoint, ...]:

@@ -59,6 +59,16 @@ opened_by = Table(
     Column("at", Instant, nullable=False),
 )
 
+# The databases that discovery found, as the environments that they are watched as.
+found = Table(
+    "found",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("section", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+)
+
 # One row: what this store's readers seal secrets with.
 seal = Table(
     "seal",
@@ -103,6 +113,10 @@ snapshot = Table(
     Column("loose", Text, nullable=False),
     # Whether the environment was seen like this, rather than expected or agreed to be.
     Column("seen", Boolean, nullable=False, server_default="0"),
+    # One unsigned word for each object, big end first, in order of digest. None: in the pages, as
+    # releases before this column wrote them.
+    Column("oids", LargeBinary),
+    Column("objects", Integer),
     sqlite_autoincrement=True,  # an id that was used once never names another snapshot
 )
 

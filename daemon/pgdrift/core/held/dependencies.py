@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TypeAlias, overload
 
 from pgdrift.core.held.objects import ObjectId
@@ -17,13 +18,13 @@ class Dependencies(Sequence[Pair]):
 
     __slots__ = ("_ends", "_of")
 
-    def __init__(self, of: Packed, ends: array[int]) -> None:
+    def __init__(self, of: Packed, ends: array[int] | bytes) -> None:
         """Take two places among the objects for each pair."""
         self._of = of
-        self._ends = ends
+        self._ends = _one(ends.tobytes() if isinstance(ends, array) else ends)
 
     def __len__(self) -> int:
-        return len(self._ends) // 2
+        return len(array("I", self._ends)) // 2
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(sorted(self.unsorted()))
@@ -43,12 +44,23 @@ class Dependencies(Sequence[Pair]):
     def __repr__(self) -> str:
         return repr(list(self))
 
+    @property
+    def ends(self) -> bytes:
+        """Two places among the objects for each pair, as words."""
+        return self._ends
+
     def unsorted(self) -> Iterator[Pair]:
         """Give the pairs in no particular order."""
         ids = list(self._of)
-        ends = iter(self._ends)
+        ends = iter(array("I", self._ends))
         return ((ids[a], ids[b]) for a, b in zip(ends, ends, strict=True))
 
     def over(self, of: Packed) -> Dependencies:
         """Return the same pairs over another holding of the very same objects."""
         return Dependencies(of, self._ends)
+
+
+# Databases of one schema have the same ones, as a rule: they lie in memory once.
+@lru_cache(maxsize=64)
+def _one(ends: bytes) -> bytes:
+    return ends

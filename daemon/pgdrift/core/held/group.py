@@ -12,6 +12,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -53,7 +54,13 @@ def fold(digests: Sequence[bytes], parents: bytes, contents: Iterable[bytes]) ->
     text = b"\n".join((parents, *contents))
     if len(text) > _SHORT:
         text = zlib.compress(text, _EFFORT)
-    return b"".join((len(digests).to_bytes(_COUNT, "big"), *digests, text))
+    return _one(b"".join((len(digests).to_bytes(_COUNT, "big"), *digests, text)))
+
+
+# Databases of one schema fold the same groups: they lie in memory once, however many they are.
+@lru_cache(maxsize=1 << 13)
+def _one(group: Group) -> Group:
+    return group
 
 
 def unfold(group: Group, oids: Oids) -> Iterator[Object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
+from sys import intern
 from typing import TypeAlias
 
 from pgdrift.core.digest import root_digest
@@ -88,6 +89,7 @@ class Packed(Mapping[ObjectId, Object]):
             if len(self._open) >= _OPEN:
                 self._open = {}
             self._open[key] = found
+            _opened(self)
         return found
 
     def some(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Object]:
@@ -202,6 +204,18 @@ class Packed(Mapping[ObjectId, Object]):
         return objects if rule is None else map(rule, objects)
 
 
+_latest: dict[int, Packed] = {}
+
+
+def _opened(of: Packed) -> None:
+    """Close what was opened longest ago: of many snapshots few are asked at a time."""
+    _latest.pop(id(of), None)
+    _latest[id(of)] = of
+    for old in list(_latest.values())[:-_OPEN]:
+        _latest.pop(id(old), None)
+        old._open = {}  # noqa: SLF001  the two are one
+
+
 class _Items(ItemsView[ObjectId, Object]):
     _mapping: Packed
 
@@ -231,7 +245,7 @@ def packed(objects: Mapping[ObjectId, Object]) -> Packed:
 def key_of(path: Sequence[str]) -> str:
     """Return the key of the group in which an object of this path lies."""
     # No name holds a zero byte.
-    return "\0".join(path[:2])
+    return intern("\0".join(path[:2]))
 
 
 def differing(one: Packed, other: Packed, same: Same | None = None) -> Sides:

@@ -240,6 +240,8 @@ def headline(notice: Notice) -> str:
     if incident.environment == CHANNELS:
         verb = "can be reached again" if resolved else "cannot be reached"
         return f"channel {one_line(incident.against)} {verb}"
+    if resolved and incident.detail and incident.against != LEDGER:
+        return f"{where} {one_line(incident.detail)}"
     if incident.against == REACH:
         if incident.unread:
             again = "can be looked at as a whole again"
