@@ -36,7 +36,7 @@ async def plan_of(daemon: Daemon, environment: str, against: str) -> Json:
     return incident
 
 
-async def test_an_incident_has_its_plan_made_and_not_applied(
+async def test_an_incident_has_its_plan_made_and_not_applied(  # noqa: PLR0915 - one story
     house: House, make_database: MakeDatabase, execute: Execute, tmp_path: Path
 ) -> None:
     staging, production = await make_database(sql=BASE), await make_database(sql=BASE)
@@ -60,10 +60,11 @@ async def test_an_incident_has_its_plan_made_and_not_applied(
 
     # The page of the incident leads to the plan, which shows what it would do; nothing was done.
     status, page = await daemon.get(f"/incidents/{incident['id']}/plan")
-    assert (status, "Make production@last-look as staging@last-look" in page) == (200, True), page
+    assert (status, "Make production as staging" in page) == (200, True), page
     assert "drop table" in page
-    assert "loses the rows" in page or "loses" in page
-    assert "<b>" not in page.split("<main", 1)[1].replace("<b>drop", "").replace("<b>1</b>", "")
+    assert "loses" in page
+    assert "a&#34;&#34;&lt;b&gt;" in page
+    assert 'a""<b>' not in page
     _, own = await daemon.get("/environments/production")
     assert f"../plans/{incident['plan']}" in own
     # In Slack whoever asks is shown it, and nobody else.
@@ -112,7 +113,7 @@ async def test_an_incident_has_its_plan_made_and_not_applied(
     await daemon.end()
 
 
-async def test_a_plan_is_run_under_the_eyes_of_the_daemon(
+async def test_a_plan_is_run_under_the_eyes_of_the_daemon(  # noqa: PLR0915 - one story
     house: House,
     make_database: MakeDatabase,
     make_role: MakeRole,

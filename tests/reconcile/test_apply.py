@@ -344,6 +344,37 @@ async def test_it_stops_at_the_first_failure_says_what_is_done_and_goes_on(
     assert not compare(before, await seen(a)).changes
 
 
+async def test_what_was_done_by_hand_meanwhile_is_skipped_and_nothing_else_is(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=ONLINE)
+    before, after = await seen(a), await seen(b)
+    await hands.plan(a, b, online=True)
+    await run_sql(a, "insert into account values (101, '', null)")
+    assert (await hands.refused(hands.apply(a))).reason == "stopped"
+    missing = [i for i in ("account_owner", "account_note") if not await _is_there(a, i)]
+    assert missing, "nothing is left to be done by hand"
+    await run_sql(a, "delete from account where id = 101")
+    # Done otherwise than the plan says, it is no part of it.
+    await run_sql(a, f"create index {missing[0]} on account (id)")
+    error = await hands.refused(hands.apply(a, resume=True))
+    assert (error.reason, missing[0] in str(error)) == ("moved", True)
+    assert "skipped" not in hands.states
+    column = missing[0].removeprefix("account_")
+    await run_sql(a, f"drop index {missing[0]}; create index {missing[0]} on account ({column})")
+    await hands.apply(a, resume=True)
+    assert Counter(hands.states)["skipped"] == 1
+    assert set(hands.states) == {"done", "skipped"}
+    assert any("skipped, it is as wanted already" in line for line in hands.said)
+    assert not told_alike(await seen(a), after)
+    await hands.roll_back(a)
+    assert not compare(before, await seen(a)).changes
+
+
+async def _is_there(dsn: str, name: str) -> bool:
+    return await value(dsn, f"select to_regclass('public.{name}')") is not None
+
+
 async def test_an_index_that_was_left_by_half_is_taken_away(
     make_database: MakeDatabase, hands: Hands
 ) -> None:

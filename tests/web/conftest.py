@@ -11,8 +11,8 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark
 from pgdrift.core.model import Event, Standing
 from pgdrift.metrics import Metrics
-from pgdrift.web import make_app, serve
-from tests.web import sample
+from pgdrift.web import Found, Plans, make_app, serve
+from tests.web import plan_sample, sample
 
 
 @dataclass
@@ -26,8 +26,14 @@ class Shown:
     timeline: Callable[[str], Awaitable[Sequence[Event]]] = sample.timeline
     trays: Sequence[Tray] = ()
     marks: Sequence[Mark] = ()
+    plans: Mapping[str, str] = field(default_factory=dict)
+    why_no_plan: str = ""
     ready: bool = True
     live: bool = True
+
+    async def plan(self, id_: str) -> Found | None:
+        mine = id_ == plan_sample.KEPT.id
+        return (plan_sample.KEPT, (plan_sample.RUN,)) if mine else None
 
     async def get(self, path: str, **headers: str) -> tuple[aiohttp.ClientResponse, str]:
         async with self.client.get(self.url + path, headers=headers) as answer:
@@ -55,6 +61,10 @@ async def site() -> AsyncIterator[Shown]:
             kinds=("table", "column", "trigger"),
             trays=lambda: shown.trays,
             marks=lambda: shown.marks,
+            plan=shown.plan,
+            incident_plans=Plans(
+                lambda incident: shown.plans.get(incident.id, ""), lambda _: shown.why_no_plan
+            ),
             now=lambda: sample.NOW,
         )
         runner = await serve(app, "127.0.0.1:0")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.web import sample
+from tests.web import plan_sample, sample
 from tests.web.conftest import Shown
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
@@ -120,7 +120,8 @@ CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_text_can_be_read(tab: Tab, scheme: str) -> None:
     await tab.page.emulate_media(color_scheme=scheme)
-    for path in ("/", "/environments/production", "/environments/tenant-acme"):
+    plan = f"/plans/{plan_sample.KEPT.id}"
+    for path in ("/", "/environments/production", "/environments/tenant-acme", plan):
         await tab.page.goto(tab.url + path)
         await tab.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert await tab.page.evaluate(CONTRAST) == []

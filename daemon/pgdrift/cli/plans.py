@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -179,6 +180,13 @@ async def _make(config: Path | None, incident_id: str, *, proved: bool, by: str)
     plan, of, code = await planned_for(_words(settings, incident), config, proved=proved)
     if not plan.up.statements and not plan.up.by_hand:
         return "nothing to do", code
+    # What it is called is what it is to be run on, and not when that was seen.
+    source = f"{incident.environment}@{EXPECTED}" if incident.against == SYNC else incident.against
+    plan = replace(
+        plan,
+        target=replace(plan.target, name=incident.environment),
+        source=replace(plan.source, name=source),
+    )
     async with kept_store(settings) as store:
         said = await keeping.keep_in(
             store, plan, of, by, incident=incident.id, about=about(incident.findings)

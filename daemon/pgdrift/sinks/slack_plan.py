@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from pgdrift.core.plan.kept import KeptPlan
@@ -55,7 +56,7 @@ def _how(kept: KeptPlan, link: str | None) -> str:
     lines = [f"pgdrift plans export {kept.id}"]
     if not kept.plan.proved:
         lines.append(f"pgdrift prove plans/{kept.id}")
-    lines.append(f"pgdrift rehearse plans/{kept.id} --on ENV")
+    lines.append(f"pgdrift rehearse plans/{kept.id} --on {shlex.quote(kept.environment)}")
     text = f"Made and not applied. To take it:\n{code_block(lines)}"
     if link:
         text += f"\n<{escape(plan_url(link, kept.id))}|all statements>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from aiohttp import web
 from pgdrift.core.plan import record, shown
 from pgdrift.core.plan.model import Plan, Statement, Way
 from pgdrift.core.plan.summed import hazard, summed
+from pgdrift.core.printable import one_line
 from pgdrift.core.why.enacted import Enactment
 from pgdrift.errors import PgdriftError
 from pgdrift.log import get_logger
@@ -59,6 +61,7 @@ async def plan(request: web.Request) -> web.StreamResponse:
         "down": list(_lines(of, of.down, enacted, "down"))[:_STATEMENTS],
         "limit": _STATEMENTS,
         "left_line": shown.left_line,
+        "on": one_line(shlex.quote(kept.environment)),
     }
     return await page(request, "plan.html", base="../", **context)
 
