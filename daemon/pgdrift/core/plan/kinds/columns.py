@@ -279,7 +279,7 @@ def _differ(before: Object, after: Object, *names: str) -> bool:
 def _generation(before: Object, after: Object, world: World) -> Iterator[Step]:
     if not has(after, "generated"):
         yield _column(after, "DROP EXPRESSION", "change generation")
-        if has(after, "default"):
+        if has(after, "default") and not _differ(before, after, "type", "collation"):
             yield _column(after, f"SET DEFAULT {text(after, 'default')}", "change default")
         return
     said = text(after, "generation_expression")
@@ -391,6 +391,18 @@ def _comes_along(before: Object, after: Object, world: World) -> bool:
     )
 
 
+_DECIDED = "whose a column is was decided when its table was made"
+
+
+def _joins_late(found: Object, world: World) -> Mapping[str, str]:
+    """Tell of a new column that it stays the child's own, where its table joins the parent."""
+    old, new = (of.get(found.parent) if found.parent else None for of in (world.here, world.there))
+    if not old or not new or has(new, "partition_bound") or not has(found, "inherited"):
+        return {}
+    comes = any(i in world.made for i in wholes(found.id, world))
+    return {} if comes or not _differ(old, new, "inherits") else {"inherited": _DECIDED}
+
+
 _SEALED = ByHand("the values of its options may be secrets: they are never read")
 
 WRITER = Writer(
@@ -399,17 +411,17 @@ WRITER = Writer(
     _add,
     {
         "identity": _identity_goes,
+        "generated": _generation,
         "type": _type,
         "collation": _type,
         "default": _set_default,
         "not_null": _not_null,
-        "generated": _generation,
         "generation_expression": _generation,
         "identity_options": _identities,
         "identity_sequence": _identities,
         "identity_persistence": _identities,
         "identity_comment": _identities,
-        "inherited": ByHand("whose a column is was decided when its table was made", _comes_along),
+        "inherited": ByHand(_DECIDED, _comes_along),
         "storage": _storage,
         "compression": _compression,
         "statistics": _statistics,
@@ -420,4 +432,5 @@ WRITER = Writer(
     drop=_drop,
     unless=_generated_anew,
     by_hand=lambda found, _: _SEALED.why if has(found, "foreign_options") else "",
+    lacks=_joins_late,
 )
