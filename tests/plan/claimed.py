@@ -87,7 +87,7 @@ async def claimed(
             return await prove(plan, sides, place, Likeness(options), rows=rows)
 
     plan, _ = await prove_what_holds(make, try_it)
-    if not plan.proved:
+    if not plan.proved or not (plan.up.statements or plan.down.statements):
         return Claim(plan)
     return Claim(plan, *(await _ways(server, target, source, plan)))
 

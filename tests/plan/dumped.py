@@ -81,6 +81,8 @@ _IN_ANY_ORDER = (
     "REVOKE ",
     "ALTER DEFAULT PRIVILEGES",
 )
+# What says that a column is not NULL has a name of the server's own; we tell none.
+_NAMELESS = re.compile(r"CONSTRAINT \S+_not_null\d* (?=NOT NULL)")
 _LISTS = re.compile(r"((?:WHEN TAG IN|WITH|SET) \()([^()]*)(\).*)")
 
 

@@ -85,7 +85,9 @@ def _give_way(drawn: Draft, hanging: ObjectId, on: ObjectId) -> Iterator[ObjectI
         elif has(drawn.world.here[hanging], "default"):
             drawn.let_go.add(hanging)
         return
-    if hanging.kind in _MADE_WITH_THEIR_OWN or hanging.kind == "sequence":
+    # A foreign table holds no rows: it goes with its server.
+    goes_along = hanging.kind == "foreign_table" and on.kind == "foreign_server"
+    if (hanging.kind in _MADE_WITH_THEIR_OWN and not goes_along) or hanging.kind == "sequence":
         return
     if hanging.kind in WRITERS:
         drawn.rebuilt.add(hanging)

@@ -14,7 +14,7 @@ from pgdrift.core.plan.kinds import privileges as rights
 from pgdrift.core.plan.kinds.column_changes import retyped
 from pgdrift.core.plan.kinds.columns import carried
 from pgdrift.core.plan.kinds.common import comment, dropped, owner
-from pgdrift.core.plan.kinds.conversions import moved
+from pgdrift.core.plan.kinds.moves import moved
 from pgdrift.core.plan.model import Verb
 from pgdrift.core.plan.rebuild import TYPES
 from pgdrift.core.plan.sql import has, last, text, upto
@@ -79,9 +79,11 @@ def units(drawn: Draft) -> Units:
 
 
 def _moves(drawn: Draft, i: ObjectId) -> bool:
-    """Tell whether columns have to move over to a type that is made anew."""
+    """Tell whether columns have to move over to a type made anew, or to one it is within."""
     return i.kind in TYPES and any(
-        d in drawn.moved or (d.kind == "column" and d in drawn.changed)
+        d in drawn.moved
+        or (d.kind == "column" and d in drawn.changed)
+        or (d in drawn.rebuilt and d != i and d not in drawn.here_uses.get(i, ()) and _moves(drawn, d))
         for d in drawn.here_used.get(i, ())
     )
 
@@ -181,7 +183,7 @@ def _changed(drawn: Draft, i: ObjectId) -> Iterator[Step]:
     if i.kind == "column":
         names = [n for n in names if not carried(i, n, world)]
     if i in drawn.moved and "type" not in names and "collation" not in names:
-        yield from _moved(before, after, names)
+        yield from _moved(before, after, names, world)
     # Each change once, in the order in which the kind lists them.
     for change in dict.fromkeys(how for name, how in writer.change.items() if name in names):
         made = change.else_by if isinstance(change, ByHand) else change
@@ -197,10 +199,10 @@ def _follows_its_table(after: Object) -> bool:
     return after.id.kind == "sequence" and has(after, "owned_by")
 
 
-def _moved(before: Object, after: Object, names: Iterable[str]) -> Iterator[Step]:
+def _moved(before: Object, after: Object, names: Iterable[str], world: World) -> Iterator[Step]:
     if has(before, "default"):
         yield _default(before, "DROP DEFAULT")
-    yield retyped(after, moved(text(after, "type")))
+    yield retyped(after, moved(after, world))
     if has(after, "default") and "default" not in names:
         yield _default(after, f"SET DEFAULT {text(after, 'default')}")
 

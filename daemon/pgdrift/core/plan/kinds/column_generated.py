@@ -24,7 +24,7 @@ def generation(before: Object, after: Object, world: World) -> Iterator[Step]:
     """Give what makes a column plain, or lets another expression generate it."""
     if not has(after, "generated"):
         yield altered_column(after, "DROP EXPRESSION", "change generation")
-        if has(after, "default"):
+        if has(after, "default") and not differ(before, after, "type", "collation"):
             yield altered_column(after, f"SET DEFAULT {text(after, 'default')}", "change default")
         return
     said = text(after, "generation_expression")

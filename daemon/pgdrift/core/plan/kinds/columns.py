@@ -115,6 +115,18 @@ def _comes_along(before: Object, after: Object, world: World) -> bool:
     )
 
 
+_DECIDED = "whose a column is was decided when its table was made"
+
+
+def _joins_late(found: Object, world: World) -> Mapping[str, str]:
+    """Tell of a new column that it stays the child's own, where its table joins the parent."""
+    old, new = (of.get(found.parent) if found.parent else None for of in (world.here, world.there))
+    if not old or not new or has(new, "partition_bound") or not has(found, "inherited"):
+        return {}
+    comes = any(i in world.made for i in wholes(found.id, world))
+    return {} if comes or not differ(old, new, "inherits") else {"inherited": _DECIDED}
+
+
 _SEALED = ByHand("the values of its options may be secrets: they are never read")
 
 WRITER = Writer(
@@ -123,17 +135,17 @@ WRITER = Writer(
     _add,
     {
         "identity": identity_goes,
+        "generated": generation,
         "type": change_type,
         "collation": change_type,
         "default": set_default,
         "not_null": not_null,
-        "generated": generation,
         "generation_expression": generation,
         "identity_options": identities,
         "identity_sequence": identities,
         "identity_persistence": identities,
         "identity_comment": identities,
-        "inherited": ByHand("whose a column is was decided when its table was made", _comes_along),
+        "inherited": ByHand(_DECIDED, _comes_along),
         "storage": storage,
         "compression": compression,
         "statistics": statistics,
@@ -144,4 +156,5 @@ WRITER = Writer(
     drop=_drop,
     unless=generated_anew,
     by_hand=lambda found, _: _SEALED.why if has(found, "foreign_options") else "",
+    lacks=_joins_late,
 )

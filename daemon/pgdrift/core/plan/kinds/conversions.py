@@ -16,7 +16,7 @@ _TYPE = re.compile(
     r"(?P<base>.*?)(?:\((?P<n>[-\d, ]+)\))?(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
 )
 
-_CONVERTED = "what a value has that the new type cannot hold"
+CONVERTED = "what a value has that the new type cannot hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,27 @@ def conversion(old: str, new: str) -> Conversion:
         if _widens(one, other):
             return Conversion(rewrites=not _binary(one, other))
         if one.base == other.base or _together(one, other):
-            loses = "" if other.base in _TEXTS else _CONVERTED
+            loses = _shortened(one, other) if other.base in _TEXTS else CONVERTED
             return Conversion(loses=loses, fails="a value is too long or too large")
         if other.base in _TEXTS and not other.limits:
             return Conversion(using=f"{{}}::{new}")
     if one.base in _TEXTS or {one.base, other.base} == {"integer", "boolean"}:
         return Conversion(
-            using=f"{{}}::{new}", loses=_CONVERTED, fails="a value cannot be converted"
+            using=f"{{}}::{new}", loses=CONVERTED, fails="a value cannot be converted"
         )
     return Conversion(
         using=f"{{}}::text{one.array}::{new}",
-        loses=_CONVERTED,
+        loses=CONVERTED,
         fails="a value cannot be converted by way of its text",
     )
 
 
-def moved(new: str) -> Conversion:
-    """Return how values go to a type of the same name that is made anew."""
-    array = _parsed(new).array
-    return Conversion(using=f"{{}}::text{array}::{new}", fails="a value is none of the new type")
+def _shortened(one: _Type, other: _Type) -> str:
+    """Say what a text may lose in silence: the server cuts names, and blanks at the end."""
+    if other.base == "name":
+        return CONVERTED
+    blank = one.base != "character" and (bool(other.limits) or other.base == "character")
+    return "blanks at the end of a text" if blank else ""
 
 
 def _parsed(said: str) -> _Type:

@@ -113,7 +113,7 @@ def _composite(found: Object, _: World) -> Iterator[Step]:
 
 
 def _fields(before: Object, after: Object, _: World) -> Iterator[Step]:
-    old, new = _field_types(before), _field_types(after)
+    old, new = field_types(before), field_types(after)
     for name in old:
         if name not in new:
             yield Step(
@@ -133,19 +133,20 @@ def _fields(before: Object, after: Object, _: World) -> Iterator[Step]:
 
 def _field_comments(before: Object, after: Object, _: World) -> Iterator[Step]:
     old, new = (named(o.attributes.get("field_comments")) for o in (before, after))
-    fields = _field_types(after)
+    fields = field_types(after)
     for name in old.keys() | new.keys():
         if old.get(name) != new.get(name) and name in fields:
             yield comment_on(f"COLUMN {whole(after)}.{name}", new.get(name))
 
 
-def _field_types(found: Object) -> dict[str, str]:
+def field_types(found: Object) -> dict[str, str]:
+    """Return the fields of a composite type with their types, as SQL writes both."""
     return dict(leading(f) for f in texts(found.attributes["fields"]))
 
 
 def _fields_move(before: Object, after: Object, world: World) -> bool:
     """Tell whether fields changed places, or the type of one under a column changed."""
-    old, new = _field_types(before), _field_types(after)
+    old, new = field_types(before), field_types(after)
     kept = [f for f in old if f in new]
     retyped = any(old[f] != new[f] for f in kept)
     in_columns = any(i.kind == "column" for i in world.used.get(after.id, ()))
