@@ -159,7 +159,7 @@ def _made(found: Units, drawn: Draft, i: ObjectId) -> None:
 def _dressed(writer: Writer, after: Object, world: World) -> Iterator[Step]:
     """Give owner, comment and the loss of rights that a new object is not to have."""
     if has(after, "owner") and writer.noun:
-        yield owner(writer, after)
+        yield owner(writer, after, world)
     if has(after, "comment") and after.id.kind != "column":
         yield comment(writer, after)
     if kind := _ACL.get(after.id.kind):
@@ -185,7 +185,7 @@ def _changed(drawn: Draft, i: ObjectId) -> Iterator[Step]:
         made = change.else_by if isinstance(change, ByHand) else change
         yield from cast("Change", made)(before, after, world)
     if "owner" in names and not _follows_its_table(after):
-        yield owner(writer, after)
+        yield owner(writer, after, world)
     if "comment" in names:
         yield comment(writer, after)
 
