@@ -156,7 +156,7 @@ async def _patiently(work: _Work, together: Sequence[Statement]) -> None:
             wait = backoff_seconds(failures, base=0.5, most=work.course.care.most_apart)
             wait *= random.uniform(0.5, 1.0)  # noqa: S311  nothing secret
             number = work.statement
-            held = await others(work.session, [n for s in together for n in s.step.on])
+            held = await others(work.session, [n for s in together for n in s.step.locks])
             why = "; ".join([str(error), *held])
             work.course.tell(f"statement {number} waits: {why}; again in {wait:.1f} s")
         await asyncio.sleep(wait)

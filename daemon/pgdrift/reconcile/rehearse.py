@@ -98,7 +98,10 @@ async def _tried(target: Target, statements: Sequence[Statement], judge: Judge) 
 def _cannot(statement: Statement, left: dict[ObjectId, LeftOut]) -> str:
     if statement.step.alone:
         return "cannot run in a transaction"
-    return "what it changes was not made here" if statement.object in left else ""
+    i = statement.object
+    index = i._replace(kind="index", path=(i.path[0], i.path[-1]))
+    missing = i in left or (i.kind == "constraint" and index in left)
+    return "what it changes was not made here" if missing else ""
 
 
 async def _try(
@@ -125,7 +128,7 @@ async def _try(
 
 
 async def _who(session: asyncpg.Connection, statement: Statement, state: str) -> list[str]:
-    return await others(session, statement.step.on) if state == "55P03" else []
+    return await others(session, list(statement.step.locks)) if state == "55P03" else []
 
 
 def words(error: asyncpg.PostgresError) -> list[str]:

@@ -13,7 +13,7 @@ from pgdrift.core.alike.normalise import Options
 from pgdrift.core.alike.presets import Presets
 from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Rows, Statement, Verb, Way
-from pgdrift.core.plan.step import Lock, Step
+from pgdrift.core.plan.step import Held, Lock, Step
 
 T = TypeVar("T")
 
@@ -81,6 +81,7 @@ def _statement(row: object) -> Statement:
         "",
         Lock(_get(of, "lock", str, "")),
         tuple(_as(str, n, "a lock") for n in _get(of, "locks", list, [])),
+        also=tuple(_held(h) for h in _get(of, "also_locks", list, [])),
         rewrites=_get(of, "rewrites", bool, False),
         scans=_get(of, "scans", bool, False),
         loses=_get(of, "loses", str, ""),
@@ -97,6 +98,11 @@ def _statement(row: object) -> Statement:
         _get(of, "transaction", int),
     )
     return said.called(_get(of, "action", str))
+
+
+def _held(row: object) -> Held:
+    of = _as(dict, row, "a lock")
+    return Held(_get(of, "on", str), Lock(_get(of, "lock", str)))
 
 
 def _left(row: object) -> LeftOut:

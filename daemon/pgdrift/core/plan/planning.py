@@ -12,6 +12,7 @@ from pgdrift.core.compare import compare
 from pgdrift.core.digest import canonical
 from pgdrift.core.model import Object, ObjectId, Snapshot
 from pgdrift.core.plan.draft import Draft, draft, leave_alone, with_world
+from pgdrift.core.plan.family import Hanging, below, reaching
 from pgdrift.core.plan.model import Statement, Way
 from pgdrift.core.plan.order import ordered
 from pgdrift.core.plan.rebuild import all_gone, all_made, rebuild
@@ -46,7 +47,7 @@ def way(
     found = units(drawn)
     deeds, cut = ordered(found, drawn)
     return Way(
-        tuple(_numbered(found, deeds)),
+        tuple(_numbered(found, deeds, below(drawn.world))),
         tuple(sorted(drawn.by_hand.values(), key=lambda left: left.object)),
         (*_renames(before, after), *_circles(cut)),
         _hanging(drawn, deeds),
@@ -79,15 +80,15 @@ def _signs(found: Object) -> Iterator[Hashable]:
     yield found.id.kind, found.id.path[:-1], canonical(said)
 
 
-def _numbered(found: Units, deeds: Iterable[Key]) -> Iterator[Statement]:
+def _numbered(found: Units, deeds: Iterable[Key], hanging: Hanging) -> Iterator[Statement]:
     number, transaction, broken = 0, 1, False
     for deed in deeds:
-        for step in found.steps[deed]:
+        for step in (reaching(s, hanging) for s in found.steps[deed]):
             number += 1
             if number > 1 and (step.alone or broken):
                 transaction += 1
             broken = step.alone or step.commits
-            yield Statement(number, deed.object, deed.verb, step, transaction)
+            yield Statement(number, step.about or deed.object, deed.verb, step, transaction)
 
 
 def _renames(before: Snapshot, after: Snapshot) -> Iterator[str]:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pgdrift.core.alike.normalise import Options
 from pgdrift.core.model import ObjectId, Value
 from pgdrift.core.plan.model import LeftOut, Plan, Proof, Rows, Statement, Way
-from pgdrift.core.plan.step import Lock
+from pgdrift.core.plan.step import Lock, Step
 from pgdrift.core.printable import one_line, printable
 from pgdrift.core.shown.render import code
 
@@ -92,8 +92,7 @@ def costs(statement: Statement) -> Iterator[str]:
         yield f"loses {step.loses}"
     if step.fails:
         yield f"fails where {step.fails}"
-    if step.lock is not Lock.NONE:
-        yield f"{step.lock} on {', '.join(step.on)}"
+    yield from _locks(step)
     if step.rewrites:
         yield "rewrites the table"
     if step.scans:
@@ -102,6 +101,17 @@ def costs(statement: Statement) -> Iterator[str]:
         yield "cannot run in a transaction"
     if step.note:
         yield step.note
+
+
+def _locks(step: Step) -> Iterator[str]:
+    """Give each lock with what it is on, the strongest first."""
+    by_lock: dict[Lock, list[str]] = {}
+    for name, lock in step.locks.items():
+        by_lock.setdefault(lock, []).append(name)
+    for lock in sorted(by_lock, key=lambda held: -held.rank):
+        names = by_lock[lock]
+        more = f" and {len(names) - _SUMMARY} more" if len(names) > _SUMMARY else ""
+        yield f"{lock} on {', '.join(names[:_SUMMARY])}{more}"
 
 
 def text(plan: Plan, way: Way) -> str:
@@ -225,6 +235,7 @@ def statement_json(statement: Statement) -> dict[str, Value]:
         "transaction": statement.transaction,
         "lock": step.lock.value,
         "locks": list(step.on),
+        "also_locks": [{"on": held.table, "lock": held.lock.value} for held in step.also],
         "rewrites": step.rewrites,
         "scans": step.scans,
         "loses": step.loses,
@@ -237,6 +248,7 @@ def statement_json(statement: Statement) -> dict[str, Value]:
         "object_arguments",
         "lock",
         "locks",
+        "also_locks",
         "rewrites",
         "scans",
         "loses",

@@ -70,6 +70,17 @@ def leading(said: str) -> tuple[str, str]:
     return found[1], said[found.end() :].lstrip()
 
 
+def bracketed(said: str) -> tuple[str, str]:
+    """Return the brackets that a text begins with, and the rest; names in quotes may hold some."""
+    depth, quoted = 0, False
+    for at, letter in enumerate(said):
+        quoted ^= letter == '"'
+        depth += 0 if quoted else (letter == "(") - (letter == ")")
+        if depth == 0 and not quoted:
+            return said[: at + 1], said[at + 1 :].lstrip()
+    return "", said
+
+
 def named(value: Value) -> dict[str, str]:
     """Return `name: text` entries as a mapping from the quoted name."""
     parts = (_pair(v) for v in texts(value))

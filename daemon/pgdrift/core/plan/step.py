@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from pgdrift.core.model import Object, ObjectId
 
 
 class Lock(StrEnum):
-    """The strongest lock that a statement takes on a relation that may hold rows, and its name."""
+    """The strongest lock that a statement takes on a table, view or sequence, and its name."""
 
     NONE = ""
     SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
@@ -28,23 +29,43 @@ class Lock(StrEnum):
         return list(Lock).index(self)
 
 
+class Below(StrEnum):
+    """How far down a statement goes that is said of one table."""
+
+    NOTHING = ""
+    PARTITIONS = "partitions"
+    ALL = "all"
+
+
+class Held(NamedTuple):
+    """A relation, as SQL names it, and a lock on it."""
+
+    table: str
+    lock: Lock
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One statement, without a semicolon, and what it costs.
 
     action: what it does, in plain words; empty for what its verb says anyway.
-    lock: the strongest it takes on a table, and `on` which tables those are, as SQL names them.
+    lock: the strongest it takes on a relation, and `on` which those are, as SQL names them.
+    also: what it locks beside them, and how: partitions, what a key refers to, the whole of a part.
+    below: how far it goes down from `on`: whoever knows what hangs there adds that to `also`.
     rewrites, scans: whether the whole table is written anew, or read, under that lock.
     loses: what is lost that no way back restores; empty for nothing.
     fails: when rows that are there can make it fail; empty for never.
     alone: it cannot run inside a transaction.
     commits: what comes after it needs it committed.
+    about: the object that it is about, where that is not the one that it is done for.
     """
 
     sql: str
     action: str = ""
     lock: Lock = Lock.NONE
     on: tuple[str, ...] = ()
+    also: tuple[Held, ...] = ()
+    below: Below = Below.NOTHING
     rewrites: bool = False
     scans: bool = False
     loses: str = ""
@@ -52,6 +73,16 @@ class Step:
     alone: bool = False
     commits: bool = False
     note: str = ""
+    about: ObjectId | None = None
+
+    @property
+    def locks(self) -> Mapping[str, Lock]:
+        """The strongest lock on each relation that it locks."""
+        found = dict.fromkeys(self.on, self.lock) if self.lock else {}
+        for name, lock in self.also:
+            if lock.rank > found.get(name, Lock.NONE).rank:
+                found[name] = lock
+        return found
 
 
 @dataclass(frozen=True, slots=True)

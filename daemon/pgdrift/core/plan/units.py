@@ -83,7 +83,12 @@ def _moves(drawn: Draft, i: ObjectId) -> bool:
     return i.kind in TYPES and any(
         d in drawn.moved
         or (d.kind == "column" and d in drawn.changed)
-        or (d in drawn.rebuilt and d != i and d not in drawn.here_uses.get(i, ()) and _moves(drawn, d))
+        or (
+            d in drawn.rebuilt
+            and d != i
+            and d not in drawn.here_uses.get(i, ())
+            and _moves(drawn, d)
+        )
         for d in drawn.here_used.get(i, ())
     )
 
@@ -161,7 +166,7 @@ def _made(found: Units, drawn: Draft, i: ObjectId) -> None:
 def _dressed(writer: Writer, after: Object, world: World) -> Iterator[Step]:
     """Give owner, comment and the loss of rights that a new object is not to have."""
     if has(after, "owner") and writer.noun:
-        yield owner(writer, after)
+        yield owner(writer, after, world)
     if has(after, "comment") and after.id.kind != "column":
         yield comment(writer, after)
     # Of a type that is merely announced no rights are read.
@@ -189,7 +194,7 @@ def _changed(drawn: Draft, i: ObjectId) -> Iterator[Step]:
         made = change.else_by if isinstance(change, ByHand) else change
         yield from cast("Change", made)(before, after, world)
     if "owner" in names and not _follows_its_table(after):
-        yield owner(writer, after)
+        yield owner(writer, after, world)
     if "comment" in names:
         yield comment(writer, after)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pgdrift.core.model import Object, Value
 from pgdrift.core.names import quote_ident
 from pgdrift.core.plan.kinds.column_words import (
     altered_column,
     differ,
+    is_foreign,
     named_not_null,
 )
 from pgdrift.core.plan.kinds.common import options
 from pgdrift.core.plan.kinds.conversions import Conversion, conversion
 from pgdrift.core.plan.sql import has, last, spaced, text, upto, when
-from pgdrift.core.plan.step import Lock, Step, World
+from pgdrift.core.plan.step import Below, Lock, Step, World
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 
@@ -24,9 +26,20 @@ def change_type(before: Object, after: Object, world: World) -> Iterator[Step]:
     how = conversion(text(before, "type"), text(after, "type"))
     if has(before, "default"):
         yield altered_column(after, "DROP DEFAULT", "change default")
-    yield retyped(after, how)
+    step = retyped(after, how)
+    # Another collation is another order: what is sorted by it is built anew.
+    sorts = differ(before, after, "collation") and _is_indexed(after, world)
+    yield step if step.rewrites or not sorts else replace(step, scans=True)
     if has(after, "default"):
         yield altered_column(after, f"SET DEFAULT {text(after, 'default')}", "change default")
+
+
+def _is_indexed(column: Object, world: World) -> bool:
+    by_index = ("unique", "primary key", "exclusion")
+    return any(
+        i.kind == "index" or (i in world.here and text(world.here[i], "type") in by_index)
+        for i in world.used.get(column.id, ())
+    )
 
 
 def retyped(after: Object, how: Conversion) -> Step:
@@ -42,6 +55,7 @@ def retyped(after: Object, how: Conversion) -> Step:
         _HARD,
         (table,),
         rewrites=how.rewrites,
+        below=Below.ALL,
         loses=how.loses,
         fails=how.fails,
     )
@@ -65,7 +79,7 @@ def not_null(before: Object, after: Object, world: World) -> Iterator[Step]:
     )
     if named:
         return  # the constraint with the name brings it, and takes it
-    if wanted and world.online:
+    if wanted and world.online and not is_foreign(after):
         yield from _not_null_online(after)
         return
     verb = "SET" if wanted else "DROP"
@@ -74,8 +88,9 @@ def not_null(before: Object, after: Object, world: World) -> Iterator[Step]:
         "change not null",
         _HARD,
         (upto(after),),
-        scans=wanted,
-        fails="the column holds NULL" if wanted else "",
+        scans=wanted and not is_foreign(after),
+        fails="the column holds NULL" if wanted and not is_foreign(after) else "",
+        below=Below.ALL,
     )
 
 
@@ -88,6 +103,7 @@ def _not_null_online(after: Object) -> Iterator[Step]:
         "change not null",
         _HARD,
         (table,),
+        below=Below.ALL,
         commits=True,
     )
     yield Step(
@@ -96,13 +112,24 @@ def _not_null_online(after: Object) -> Iterator[Step]:
         Lock.SHARE_UPDATE_EXCLUSIVE,
         (table,),
         scans=True,
+        below=Below.ALL,
         fails="the column holds NULL",
         commits=True,
     )
     yield Step(
-        f"ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL", "change not null", _HARD, (table,)
+        f"ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL",
+        "change not null",
+        _HARD,
+        (table,),
+        below=Below.ALL,
     )
-    yield Step(f"ALTER TABLE {table} DROP CONSTRAINT {check}", "change not null", _HARD, (table,))
+    yield Step(
+        f"ALTER TABLE {table} DROP CONSTRAINT {check}",
+        "change not null",
+        _HARD,
+        (table,),
+        below=Below.ALL,
+    )
 
 
 def storage(_: Object, after: Object, world: World) -> Iterator[Step]:
@@ -119,7 +146,8 @@ def _usual_storage(kind: str) -> str:
 def compression(_: Object, after: Object, _world: World) -> Iterator[Step]:
     """Give how values are compressed."""
     word = text(after, "compression") or "default"
-    yield altered_column(after, f"SET COMPRESSION {word}", "change compression")
+    said = f"SET COMPRESSION {word}"
+    yield altered_column(after, said, "change compression", below=Below.NOTHING)
 
 
 def statistics(_: Object, after: Object, _world: World) -> Iterator[Step]:

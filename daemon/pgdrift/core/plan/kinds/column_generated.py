@@ -15,7 +15,7 @@ from pgdrift.core.plan.kinds.column_words import (
 )
 from pgdrift.core.plan.kinds.common import comment_on
 from pgdrift.core.plan.sql import has, last, text, texts, upto
-from pgdrift.core.plan.step import Lock, Step, World
+from pgdrift.core.plan.step import Below, Held, Lock, Step, World
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 
@@ -34,6 +34,7 @@ def generation(before: Object, after: Object, world: World) -> Iterator[Step]:
         _HARD,
         (upto(after),),
         rewrites=text(after, "generated") == "stored",
+        below=Below.ALL,
     )
 
 
@@ -60,7 +61,10 @@ def identity_goes(before: Object, after: Object, _: World) -> Iterator[Step]:
     """Take the identity before all else: beside it no default can be, and no NULL."""
     old, new = text(before, "identity"), text(after, "identity")
     if old and new:
-        yield altered_column(after, f"SET GENERATED {new.upper()}", "change identity")
+        # It goes by the sequence, too.
+        sequence = Held(sequence_of(before), Lock.SHARE_ROW_EXCLUSIVE)
+        said = f"SET GENERATED {new.upper()}"
+        yield altered_column(after, said, "change identity", also=(sequence,))
     elif old:
         yield altered_column(after, "DROP IDENTITY", "change identity")
 
@@ -68,16 +72,20 @@ def identity_goes(before: Object, after: Object, _: World) -> Iterator[Step]:
 def _settings_of_sequence(before: Object | None, after: Object, world: World) -> Iterator[Step]:
     if before and differ(before, after, "identity_sequence"):
         new = quote_ident(text(after, "identity_sequence"))
-        yield Step(f"ALTER SEQUENCE {sequence_of(before)} RENAME TO {new}", "rename")
+        old = sequence_of(before)
+        yield Step(f"ALTER SEQUENCE {old} RENAME TO {new}", "rename", _HARD, (old,))
     if before and differ(before, after, "identity_options"):
         said = " ".join(texts(after.attributes["identity_options"])).replace(
             "START ", "START WITH "
         )
-        yield Step(f"ALTER SEQUENCE {sequence_of(after)} {said}", "change identity")
+        sequence = sequence_of(after)
+        lock = Lock.SHARE_ROW_EXCLUSIVE
+        yield Step(f"ALTER SEQUENCE {sequence} {said}", "change identity", lock, (sequence,))
     if (before and differ(before, after, "identity_comment")) or (
         not before and has(after, "identity_comment")
     ):
-        yield comment_on(f"SEQUENCE {sequence_of(after)}", after.attributes["identity_comment"])
+        sequence = sequence_of(after)
+        yield comment_on(f"SEQUENCE {sequence}", after.attributes["identity_comment"], sequence)
     if (before and differ(before, after, "identity_persistence")) or (
         not before and has(after, "identity_persistence")
     ):

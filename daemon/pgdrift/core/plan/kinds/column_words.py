@@ -8,7 +8,7 @@ from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.kinds.common import comment_on, with_options
 from pgdrift.core.plan.sql import has, last, spaced, text, texts, upto, when, whole
-from pgdrift.core.plan.step import Lock, Step, World
+from pgdrift.core.plan.step import Below, Held, Lock, Step, World
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 _ROUTINES = frozenset({"function", "procedure", "aggregate"})
@@ -81,7 +81,7 @@ def _later(column: Object, world: World, *, default: bool) -> Iterator[Step]:
         yield altered_column(column, when(column, "default", "SET DEFAULT {}"), "set default")
     yield from _settings(column, world)
     if has(column, "comment"):
-        yield comment_on(f"COLUMN {whole(column)}", column.attributes["comment"])
+        yield comment_on(f"COLUMN {whole(column)}", column.attributes["comment"], upto(column))
 
 
 def _settings(column: Object, world: World) -> Iterator[Step]:
@@ -91,16 +91,29 @@ def _settings(column: Object, world: World) -> Iterator[Step]:
         )
     if has(column, "compression"):
         yield altered_column(
-            column, f"SET COMPRESSION {text(column, 'compression')}", "change compression"
+            column,
+            f"SET COMPRESSION {text(column, 'compression')}",
+            "change compression",
+            below=Below.NOTHING,
         )
     if column.attributes.get("statistics") is not None:
         yield altered_column(
-            column, f"SET STATISTICS {column.attributes['statistics']}", "change statistics target"
+            column,
+            f"SET STATISTICS {column.attributes['statistics']}",
+            "change statistics target",
+            Lock.SHARE_UPDATE_EXCLUSIVE,
         )
     if said := with_options(column.attributes.get("options")):
-        yield altered_column(column, f"SET {said.removeprefix('WITH ')}", "change options")
+        yield altered_column(
+            column,
+            f"SET {said.removeprefix('WITH ')}",
+            "change options",
+            Lock.SHARE_UPDATE_EXCLUSIVE,
+            Below.NOTHING,
+        )
     if has(column, "identity_comment"):
-        yield comment_on(f"SEQUENCE {sequence_of(column)}", column.attributes["identity_comment"])
+        sequence = sequence_of(column)
+        yield comment_on(f"SEQUENCE {sequence}", column.attributes["identity_comment"], sequence)
     if has(column, "identity_persistence"):
         yield persistence_of(column, world)
 
@@ -115,10 +128,29 @@ def inherited_differences(column: Object, of: Object | None, world: World) -> It
     yield from _later(column, world, default=False)
 
 
-def altered_column(column: Object, change: str, action: str = "", lock: Lock = _HARD) -> Step:
+def altered_column(
+    column: Object,
+    change: str,
+    action: str = "",
+    lock: Lock = _HARD,
+    below: Below = Below.ALL,
+    also: tuple[Held, ...] = (),
+) -> Step:
     """Return the statement that changes one thing of a column of a table."""
     table = upto(column)
-    return Step(f"ALTER TABLE {table} ALTER COLUMN {last(column)} {change}", action, lock, (table,))
+    return Step(
+        f"ALTER TABLE {table} ALTER COLUMN {last(column)} {change}",
+        action,
+        lock,
+        (table,),
+        also=also,
+        below=below,
+    )
+
+
+def is_foreign(part: Object) -> bool:
+    """Tell whether it is part of a foreign table, whose rows no statement of ours reads."""
+    return part.parent is not None and part.parent.kind == "foreign_table"
 
 
 def sequence_of(column: Object) -> str:
@@ -131,7 +163,8 @@ def persistence_of(column: Object, world: World) -> Step:
     table = world.there.get(column.parent) if column.parent else None
     said = text(column, "identity_persistence") or (text(table, "persistence") if table else "")
     word = "UNLOGGED" if said == "unlogged" else "LOGGED"
-    return Step(f"ALTER SEQUENCE {sequence_of(column)} SET {word}", "change persistence")
+    sequence = sequence_of(column)
+    return Step(f"ALTER SEQUENCE {sequence} SET {word}", "change persistence", _HARD, (sequence,))
 
 
 def differ(before: Object, after: Object, *names: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import split_dotted
@@ -24,9 +24,10 @@ from pgdrift.core.plan.kinds.column_generated import (
 from pgdrift.core.plan.kinds.column_words import (
     clause,
     differ,
+    is_foreign,
 )
 from pgdrift.core.plan.sql import has, last, text, texts, upto, whole
-from pgdrift.core.plan.step import ByHand, Lock, Step, World, Writer
+from pgdrift.core.plan.step import Below, ByHand, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 
@@ -36,14 +37,17 @@ def _add(column: Object, world: World) -> Iterator[Step]:
         return  # it comes with its parent's
     said, later = clause(column, world, new_table=False)
     table = upto(column)
-    fills = has(column, "generated") or has(column, "identity") or _volatile(column)
-    bare = has(column, "not_null") and not (has(column, "default") or fills)
+    stored = text(column, "generated") == "stored"
+    fills = not is_foreign(column) and (stored or has(column, "identity") or _volatile(column))
+    filled = fills or has(column, "default") or has(column, "generated")
+    bare = has(column, "not_null") and not filled
     yield Step(
         f"ALTER TABLE {table} ADD COLUMN {said}",
         "",
         _HARD,
         (table,),
         rewrites=fills,
+        below=Below.ALL,
         fails="the table has rows" if bare else "",
     )
     yield from later
@@ -87,6 +91,7 @@ def _drop(column: Object, world: World) -> Iterator[Step]:
         "",
         _HARD,
         (upto(column),),
+        below=Below.ALL,
         loses="" if has(column, "generated") else "what the column holds",
     )
 

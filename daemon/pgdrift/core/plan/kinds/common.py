@@ -3,49 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from pgdrift.core.model import Object, Value
 from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.sql import literal, text, texts
-from pgdrift.core.plan.step import Change, Lock, Step, World, Writer
+from pgdrift.core.plan.step import Change, Held, Lock, Step, World, Writer
 
-_TABLES = frozenset({"table", "foreign_table", "materialized_view"})
-_PARTS = frozenset("column constraint trigger policy rule".split())
+RELATIONS = frozenset({"table", "foreign_table", "view", "materialized_view", "sequence"})
 
 
-def owner(writer: Writer, found: Object) -> Step:
+def owner(writer: Writer, found: Object, world: World) -> Step:
     """Return the statement that gives an object to its owner."""
     role = quote_ident(text(found, "owner"))
-    tables = (dotted(found.id.path),) if found.id.kind in _TABLES else ()
+    name = writer.name(found)
     return Step(
-        f"ALTER {writer.noun} {writer.name(found)} OWNER TO {role}",
+        f"ALTER {writer.noun} {name} OWNER TO {role}",
         "change owner",
-        Lock.ACCESS_EXCLUSIVE if tables else Lock.NONE,
-        tables,
+        *_on_itself(found, Lock.ACCESS_EXCLUSIVE),
+        also=tuple(Held(s, Lock.ACCESS_EXCLUSIVE) for s in _sequences_of(found, world)),
     )
+
+
+def _on_itself(found: Object, lock: Lock) -> tuple[Lock, tuple[str, ...]]:
+    return (lock, (dotted(found.id.path),)) if found.id.kind in RELATIONS else (Lock.NONE, ())
+
+
+def _sequences_of(table: Object, world: World) -> Iterator[str]:
+    """Give the sequences that a table's columns own: they go where it goes."""
+    for column in world.children_here.get(table.id, ()):
+        if column.kind == "column":
+            if identity := text(world.here[column], "identity_sequence"):
+                yield dotted((column.path[0], identity))
+            owned = world.children_here.get(column, ())
+            yield from (dotted(i.path) for i in owned if i.kind == "sequence")
 
 
 def comment(writer: Writer, found: Object) -> Step:
     """Return the statement that gives an object its comment, or takes it."""
-    said = comment_on(f"{writer.noun} {writer.name(found)}", found.attributes.get("comment"))
-    kind, parent = found.id.kind, found.parent.kind if found.parent else ""
-    of = found.id.path if kind in _TABLES else found.id.path[:-1] if kind in _PARTS else ()
-    if not of or (kind in _PARTS and parent not in _TABLES):
-        return said
-    return replace(said, lock=Lock.SHARE_UPDATE_EXCLUSIVE, on=(dotted(of),))
+    on = dotted(found.id.path) if found.id.kind in RELATIONS else ""
+    if found.id.kind == "column":
+        on = dotted(found.id.path[:-1])
+    return comment_on(f"{writer.noun} {writer.name(found)}", found.attributes.get("comment"), on)
 
 
-def comment_on(what: str, said: Value) -> Step:
-    """Return the statement that says something of anything, or nothing any more."""
+def comment_on(what: str, said: Value, on: str = "") -> Step:
+    """Return the statement that says something of anything, or nothing any more.
+
+    `on` is the relation that it is, or is a column of.
+    """
     return Step(
-        f"COMMENT ON {what} IS {'NULL' if said is None else literal(said)}", "change comment"
+        f"COMMENT ON {what} IS {'NULL' if said is None else literal(said)}",
+        "change comment",
+        Lock.SHARE_UPDATE_EXCLUSIVE if on else Lock.NONE,
+        (on,) if on else (),
     )
 
 
 def dropped(writer: Writer, found: Object) -> Step:
     """Return the plain way to drop an object."""
-    return Step(f"DROP {writer.noun} {writer.name(found)}")
+    said = f"DROP {writer.noun} {writer.name(found)}"
+    return Step(said, "", *_on_itself(found, Lock.ACCESS_EXCLUSIVE))
 
 
 def again(make: Callable[[Object, World], Iterable[Step]]) -> Change:
@@ -53,16 +70,6 @@ def again(make: Callable[[Object, World], Iterable[Step]]) -> Change:
 
     def change(_: Object, after: Object, world: World) -> Iterable[Step]:
         return make(after, world)
-
-    return change
-
-
-def altered(form: Callable[[Object], str], action: str = "", lock: Lock = Lock.NONE) -> Change:
-    """Return a change of one statement that only what is to be decides."""
-
-    def change(_: Object, after: Object, _world: World) -> Iterator[Step]:
-        on = (form(after).split(" ", 3)[2],) if lock else ()
-        yield Step(form(after), action, lock, on)
 
     return change
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from pgdrift.core.model import Object
 from pgdrift.core.names import dotted, quote_ident
+from pgdrift.core.plan.kinds.beside import built_beside
 from pgdrift.core.plan.kinds.common import comment_on, options, targets
+from pgdrift.core.plan.kinds.neighbours import holds_rows, referred_to, tables_of_type
 from pgdrift.core.plan.kinds.tables import identity
 from pgdrift.core.plan.sql import has, last, text, upto, when
-from pgdrift.core.plan.step import REBUILD, ByHand, Lock, Step, World, Writer
+from pgdrift.core.plan.step import REBUILD, Below, ByHand, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 _BY_INDEX = frozenset({"primary key", "unique", "exclusion"})
@@ -27,14 +29,12 @@ def _alter(found: Object) -> str:
     return f"ALTER {'DOMAIN' if _of_domain(found) else 'TABLE'} {upto(found)}"
 
 
-def _on(found: Object) -> tuple[str, ...]:
+def _on(found: Object, world: World) -> tuple[str, ...]:
+    """Return the tables that it is about: its own, what a key refers to, those of a domain."""
     if _of_domain(found):
-        return ()
-    said = text(found, "definition")
-    if text(found, "type") == "foreign key" and " REFERENCES " in said:
-        other = said.split(" REFERENCES ", 1)[1].split("(", 1)[0]
-        return (upto(found), other)
-    return (upto(found),)
+        return tables_of_type(found.parent, world)
+    other = referred_to(found)
+    return (upto(found), other) if other else (upto(found),)
 
 
 def index_of(found: Object) -> str:
@@ -47,33 +47,65 @@ def _add(found: Object, world: World) -> Iterator[Step]:
     if world.comes_along(found):
         yield from _details(found, world)
         return
-    lock = Lock.SHARE_ROW_EXCLUSIVE if kind == "foreign key" else _HARD
+    lock = _lock(found, _HARD)
     if kind == "not null":
         yield from _let_go_of_the_nameless(found, world)
     checked = "NOT VALID" not in said and "NOT ENFORCED" not in said
     only = found.attributes.get("valid") is False and _partitioned(found, world)
     alter = f"ALTER TABLE ONLY {upto(found)}" if only else _alter(found)
     head = f"{alter} ADD CONSTRAINT {last(found)} {said}"
-    online = world.online and checked and kind in {"check", "foreign key"} and not _of_domain(found)
+    beside = world.online and found.parent not in world.made and not _partitioned(found, world)
+    online = beside and checked and kind in {"check", "foreign key"} and not _of_domain(found)
+    note = "cannot be built beside writers" if beside and kind in _BY_INDEX else ""
     fails = "rows violate it" if checked else ""
-    if online and not _partitioned(found, world):
-        yield Step(f"{head} NOT VALID", "", lock, _on(found), commits=True)
-        yield _validated(found)
+    on = _on(found, world)
+    if beside and (built := built_beside(found, said)):
+        yield from built
+    elif online:
+        yield Step(f"{head} NOT VALID", "", lock, on, below=Below.ALL, commits=True)
+        yield _validated(found, world)
     else:
-        yield Step(head, "", lock, _on(found), scans=checked, fails=fails)
+        scans = checked and not only and _reads(found, world)
+        on = on if checked or not _of_domain(found) else ()
+        lock = lock if on else Lock.NONE
+        yield Step(head, "", lock, on, below=Below.ALL, scans=scans, fails=fails, note=note)
     yield from _details(found, world)
 
 
-def _validated(found: Object) -> Step:
+def _validated(found: Object, world: World) -> Step:
     return Step(
         f"{_alter(found)} VALIDATE CONSTRAINT {last(found)}",
         "validate",
-        Lock.SHARE_UPDATE_EXCLUSIVE,
-        _on(found)[:1],
-        scans=True,
+        Lock.SHARE if _of_domain(found) else Lock.SHARE_UPDATE_EXCLUSIVE,
+        _on(found, world) if _of_domain(found) else (upto(found),),
+        scans=_reads(found, world),
+        below=_below(found),
         fails="rows violate it",
         commits=True,
     )
+
+
+def _lock(found: Object, usual: Lock) -> Lock:
+    if _of_domain(found):
+        return Lock.SHARE
+    return Lock.SHARE_ROW_EXCLUSIVE if text(found, "type") == "foreign key" else usual
+
+
+def _below(found: Object) -> Below:
+    """Tell how far down it goes: keys are of partitions, all else is of children too."""
+    if _of_domain(found):
+        return Below.NOTHING
+    if " NO INHERIT" in text(found, "definition"):
+        return Below.NOTHING
+    by_index = text(found, "type") in _BY_INDEX
+    return Below.PARTITIONS if by_index or text(found, "type") == "foreign key" else Below.ALL
+
+
+def _reads(found: Object, world: World) -> bool:
+    """Tell whether there is anything to read where it is to hold."""
+    if _of_domain(found):
+        return bool(_on(found, world))
+    return holds_rows(found.parent, world)
 
 
 def _partitioned(found: Object, world: World) -> bool:
@@ -96,7 +128,8 @@ def _let_go_of_the_nameless(found: Object, world: World) -> Iterator[Step]:
                 f"ALTER TABLE {upto(found)} ALTER COLUMN {column} DROP NOT NULL",
                 "change not null",
                 _HARD,
-                _on(found),
+                (upto(found),),
+                below=Below.ALL,
             )
 
 
@@ -119,7 +152,7 @@ def _details(found: Object, world: World) -> Iterator[Step]:
 def _cluster(found: Object) -> Step:
     said = f"CLUSTER ON {last(found)}" if has(found, "clustered") else "SET WITHOUT CLUSTER"
     lock = Lock.SHARE_UPDATE_EXCLUSIVE
-    return Step(f"ALTER TABLE {upto(found)} {said}", "change clustering", lock, _on(found))
+    return Step(f"ALTER TABLE {upto(found)} {said}", "change clustering", lock, (upto(found),))
 
 
 def _drop(found: Object, world: World) -> Iterator[Step]:
@@ -129,8 +162,9 @@ def _drop(found: Object, world: World) -> Iterator[Step]:
     yield Step(
         f"{_alter(found)} DROP CONSTRAINT {last(found)}",
         "",
-        _HARD if _on(found) else Lock.NONE,
-        _on(found),
+        Lock.NONE if _of_domain(found) else _HARD,
+        () if _of_domain(found) else _on(found, world),
+        below=_below(found),
     )
     if text(found, "type") == "not null":
         yield from _still_not_null(found, world)
@@ -158,7 +192,8 @@ def _still_not_null(found: Object, world: World) -> Iterator[Step]:
                 f"ALTER TABLE {upto(found)} ALTER COLUMN {said} SET NOT NULL",
                 "change not null",
                 _HARD,
-                _on(found),
+                (upto(found),),
+                below=Below.ALL,
                 scans=True,
             )
 
@@ -169,9 +204,9 @@ def _named_again(column: Object, world: World) -> bool:
     return any(text(c, "definition").startswith(said) for c in parts)
 
 
-def _definition(before: Object, after: Object, _: World) -> Iterator[Step]:
+def _definition(before: Object, after: Object, world: World) -> Iterator[Step]:
     """Validate: every other change of a definition is a rebuild."""
-    yield _validated(after)
+    yield _validated(after, world)
 
 
 def _more_than_validated(before: Object, after: Object, _: World) -> bool:
@@ -196,7 +231,7 @@ def _clustered(_: Object, after: Object, _world: World) -> Iterator[Step]:
 def _tablespace(_: Object, after: Object, _world: World) -> Iterator[Step]:
     space = when(after, "tablespace", quote_ident) or "pg_default"
     said = f"ALTER INDEX {index_of(after)} SET TABLESPACE {space}"
-    yield Step(said, "move to tablespace", _HARD, _on(after))
+    yield Step(said, "move to tablespace", _HARD, (upto(after),))
 
 
 def _index_comment(_: Object, after: Object, _world: World) -> Iterator[Step]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import dotted, quote_ident, split_dotted
 from pgdrift.core.plan.kinds.common import comment_on, targets
+from pgdrift.core.plan.kinds.neighbours import holds_rows
 from pgdrift.core.plan.sql import has, last, listed, spaced, text, texts, when, whole
-from pgdrift.core.plan.step import REBUILD, Lock, Step, World, Writer
+from pgdrift.core.plan.step import REBUILD, Below, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 
@@ -23,7 +24,7 @@ def _index(found: Object, world: World) -> Iterator[Step]:
         if has(found, "clustered"):
             yield _cluster(found)
         return
-    online = world.online and not _of_partitioned(found, world)
+    online = world.online and found.parent not in world.made and not _of_partitioned(found, world)
     only = "ONLY " if _waits_for_parts(found, world) else ""
     yield Step(
         spaced(
@@ -34,7 +35,8 @@ def _index(found: Object, world: World) -> Iterator[Step]:
         "",
         Lock.SHARE_UPDATE_EXCLUSIVE if online else Lock.SHARE,
         (_table(found),),
-        scans=True,
+        scans=not only and holds_rows(found.parent, world),
+        below=Below.NOTHING if only else Below.PARTITIONS,
         alone=online,
         fails="rows have equal keys" if has(found, "unique") else "",
     )
@@ -87,6 +89,7 @@ def _drop(found: Object, world: World) -> Iterator[Step]:
         "",
         Lock.SHARE_UPDATE_EXCLUSIVE if online else _HARD,
         (_table(found),),
+        below=Below.PARTITIONS,
         alone=online,
     )
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from pgdrift.core.model import Object, Value
 from pgdrift.core.plan.sql import has, text, whole
-from pgdrift.core.plan.step import Step, World, Writer
+from pgdrift.core.plan.step import Lock, Step, World, Writer
+
+_LOCK = Lock.SHARE_ROW_EXCLUSIVE
 
 
 def _numbers(found: Object) -> str:
@@ -28,6 +30,8 @@ def _changed(before: Object, after: Object, _: World) -> Iterator[Step]:
     yield Step(
         f"ALTER SEQUENCE {whole(after)} {_numbers(after)}{' RESTART' if outside else ''}",
         "change numbers",
+        _LOCK,
+        (whole(after),),
         loses="where the sequence stands" if outside else "",
         fails="" if outside else "it stands outside of its new bounds",
     )
@@ -45,12 +49,14 @@ def _within(start: Value, found: Object) -> bool:
 
 def _persistence(_: Object, after: Object, _world: World) -> Iterator[Step]:
     word = "UNLOGGED" if text(after, "persistence") == "unlogged" else "LOGGED"
-    yield Step(f"ALTER SEQUENCE {whole(after)} SET {word}", "change persistence")
+    said = f"ALTER SEQUENCE {whole(after)} SET {word}"
+    yield Step(said, "change persistence", Lock.ACCESS_EXCLUSIVE, (whole(after),))
 
 
 def _released(_: Object, after: Object, _world: World) -> Iterator[Step]:
     """Let go of the column at once, before that is dropped; the new one comes late."""
-    yield Step(f"ALTER SEQUENCE {whole(after)} OWNED BY NONE", "change owning column")
+    said = f"ALTER SEQUENCE {whole(after)} OWNED BY NONE"
+    yield Step(said, "change owning column", _LOCK, (whole(after),))
 
 
 def _owned(found: Object, world: World) -> Iterator[Step]:
@@ -61,6 +67,8 @@ def _owned(found: Object, world: World) -> Iterator[Step]:
         yield Step(
             f"ALTER SEQUENCE {whole(found)} OWNED BY {text(found, 'owned_by')}",
             "change owning column",
+            _LOCK,
+            (whole(found),),
         )
 
 
@@ -76,7 +84,13 @@ WRITER = Writer(
         "owned_by": _released,
     },
     drop=lambda found, _: [
-        Step(f"DROP SEQUENCE {whole(found)}", loses="where the sequence stands")
+        Step(
+            f"DROP SEQUENCE {whole(found)}",
+            "",
+            Lock.ACCESS_EXCLUSIVE,
+            (whole(found),),
+            loses="where the sequence stands",
+        )
     ],
     late=_owned,
 )

@@ -18,7 +18,7 @@ from pgdrift.core.plan.sql import (
     when,
     whole,
 )
-from pgdrift.core.plan.step import REBUILD, Lock, Step, World, Writer
+from pgdrift.core.plan.step import REBUILD, Below, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 _SRE = Lock.SHARE_ROW_EXCLUSIVE
@@ -67,7 +67,7 @@ RULE = Writer(
 def _trigger(found: Object, world: World) -> Iterator[Step]:
     """Make a trigger; a partition's comes with the one of the whole, and is only switched."""
     if not came_with_its_whole(found, world):
-        yield Step(text(found, "definition"), "", _SRE, (upto(found),))
+        yield Step(text(found, "definition"), "", _SRE, (upto(found),), below=_below(found))
     if text(found, "enabled") != "enabled" or came_with_its_whole(found, world):
         yield _fires(found, "TRIGGER")
 
@@ -97,7 +97,13 @@ def _drop_trigger(found: Object, world: World) -> Iterator[Step]:
             yield _fires(Object(found.id, {"enabled": "enabled"}), "TRIGGER")
             yield Step(f"COMMENT ON TRIGGER {on_table(found)} IS NULL", "change comment")
         return
-    yield Step(f"DROP TRIGGER {on_table(found)}", "", _HARD, (upto(found),))
+    yield Step(f"DROP TRIGGER {on_table(found)}", "", _HARD, (upto(found),), below=_below(found))
+
+
+def _below(found: Object) -> Below:
+    """Tell how far down a trigger goes: partitions have one of each row's themselves."""
+    each_row = " FOR EACH ROW " in text(found, "definition")
+    return Below.PARTITIONS if each_row else Below.NOTHING
 
 
 def _trigger_fires(_: Object, after: Object, _world: World) -> Iterator[Step]:

@@ -11,8 +11,9 @@ from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import quote_ident, split_dotted
 from pgdrift.core.plan.kinds.column_words import clause, inherited_differences
 from pgdrift.core.plan.kinds.common import options, with_options
+from pgdrift.core.plan.kinds.neighbours import joined, left_alone, reads_the_default
 from pgdrift.core.plan.sql import has, spaced, text, texts, when, whole
-from pgdrift.core.plan.step import ByHand, Lock, Step, World, Writer
+from pgdrift.core.plan.step import Below, ByHand, Held, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 
@@ -27,7 +28,9 @@ def _table(found: Object, world: World) -> Iterator[Step]:
             when(found, "access_method", lambda m: f"USING {quote_ident(m)}"),
             with_options(found.attributes.get("options")),
             when(found, "tablespace", lambda t: f"TABLESPACE {quote_ident(t)}"),
-        )
+        ),
+        also=joined(found, world),
+        scans=reads_the_default(found, world),
     )
     yield from after
     if has(found, "row_security"):
@@ -102,19 +105,19 @@ def _force(_: Object, after: Object, _world: World) -> Iterator[Step]:
     yield _alter(after, f"{word} ROW LEVEL SECURITY", "change row security")
 
 
-def _family(before: Object, after: Object, _: World) -> Iterator[Step]:
+def _family(before: Object, after: Object, world: World) -> Iterator[Step]:
     old, new = (texts(o.attributes.get("inherits")) for o in (before, after))
     if has(before, "partition_bound"):
-        yield from (_attachment(after, p, f"DETACH PARTITION {whole(after)}") for p in old)
+        yield from (_detached(before, p, world) for p in old)
     else:
         kept = _kept(old, new) if not has(after, "partition_bound") else []
         yield from (_alter(after, f"NO INHERIT {p}", "detach") for p in old if p not in kept)
         old = kept
-    if bound := text(after, "partition_bound"):
-        yield from (_attachment(after, p, f"ATTACH PARTITION {whole(after)} {bound}") for p in new)
+    if has(after, "partition_bound"):
+        yield from (_attached(after, p, world) for p in new)
     else:
         come = new[len(old) :] if not has(before, "partition_bound") else new
-        yield from (_alter(after, f"INHERIT {p}", "attach") for p in come)
+        yield from (_inherits(after, p) for p in come)
 
 
 def _kept(old: list[str], new: list[str]) -> list[str]:
@@ -123,16 +126,34 @@ def _kept(old: list[str], new: list[str]) -> list[str]:
     return kept if kept == new[: len(kept)] else []
 
 
-def _attachment(after: Object, parent: str, change: str) -> Step:
-    attaches = change.startswith("ATTACH")
+def _attached(after: Object, parent: str, world: World) -> Step:
     return Step(
-        f"ALTER TABLE {parent} {change}",
-        "attach" if attaches else "detach",
+        f"ALTER TABLE {parent} ATTACH PARTITION {whole(after)} {text(after, 'partition_bound')}",
+        "attach",
         _HARD,
-        (whole(after),) if attaches else (whole(after), parent),
-        scans=attaches,
-        fails="a row does not fit the bounds" if attaches else "",
+        (whole(after),),
+        also=joined(after, world, Lock.SHARE_UPDATE_EXCLUSIVE),
+        below=Below.ALL,
+        scans=True,
+        fails="a row does not fit the bounds",
     )
+
+
+def _detached(before: Object, parent: str, world: World) -> Step:
+    return Step(
+        f"ALTER TABLE {parent} DETACH PARTITION {whole(before)}",
+        "detach",
+        _HARD,
+        (whole(before),),
+        also=joined(before, world),
+        below=Below.ALL,
+    )
+
+
+def _inherits(after: Object, parent: str) -> Step:
+    also = (Held(parent, Lock.SHARE_UPDATE_EXCLUSIVE),)
+    said = f"ALTER TABLE {whole(after)} INHERIT {parent}"
+    return Step(said, "attach", _HARD, (whole(after),), also=also)
 
 
 def _of_type(_: Object, after: Object, _world: World) -> Iterator[Step]:
@@ -142,7 +163,8 @@ def _of_type(_: Object, after: Object, _world: World) -> Iterator[Step]:
 def _options(before: Object, after: Object, _: World) -> Iterator[Step]:
     both = (o.attributes.get("options") for o in (before, after))
     for said in options(f"ALTER TABLE {whole(after)}", *both):
-        lock = Lock.SHARE_UPDATE_EXCLUSIVE
+        # Who decodes the log has to see that one change.
+        lock = _HARD if "user_catalog_table" in said else Lock.SHARE_UPDATE_EXCLUSIVE
         yield Step(said, "change options", lock, (whole(after),))
 
 
@@ -256,12 +278,13 @@ WRITER = Writer(
         "replica_identity": _nothing,
         "tablespace": _tablespace,
     },
-    drop=lambda found, _: [
+    drop=lambda found, world: [
         Step(
             f"DROP TABLE {whole(found)}",
             "",
             _HARD,
             (whole(found),),
+            also=left_alone(found, world),
             loses="the table's rows",
         )
     ],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pgdrift.core.model import Object
 from pgdrift.core.plan.kinds.common import comment_on
+from pgdrift.core.plan.kinds.neighbours import tables_of_type
 from pgdrift.core.plan.sql import (
     leading,
     listed,
@@ -18,7 +19,7 @@ from pgdrift.core.plan.sql import (
     whole,
     without_arguments,
 )
-from pgdrift.core.plan.step import REBUILD, Step, World, Writer
+from pgdrift.core.plan.step import REBUILD, Lock, Step, World, Writer
 
 _BASE = (
     "defined input output receive send modifier_input modifier_output analyze subscript length"
@@ -85,10 +86,13 @@ def _domain_not_null(_: Object, after: Object, world: World) -> Iterator[Step]:
     of = (objects[i] for i in parts.get(after.id, ()) if i.kind == "constraint")
     if any(text(c, "type") == "not null" for c in of):
         return  # the constraint with the name brings it, and takes it
+    on = tables_of_type(after.id, world) if wanted else ()
     yield Step(
         f"ALTER DOMAIN {whole(after)} {'SET' if wanted else 'DROP'} NOT NULL",
         "change not null",
-        scans=wanted,
+        Lock.SHARE if on else Lock.NONE,
+        on,
+        scans=bool(on),
         fails="a column of the domain holds NULL" if wanted else "",
     )
 

@@ -13,6 +13,7 @@ from pgdrift.core.plan.sql import leading, named, spaced, text, texts, when, who
 from pgdrift.core.plan.step import REBUILD, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
+_SOFT = Lock.SHARE_UPDATE_EXCLUSIVE
 _SETTING = re.compile(
     r"(?: STORAGE (?P<storage>\w))?(?: STATISTICS (?P<target>\d+))?(?: (?P<options>\{.*\}))?"
 )
@@ -43,6 +44,8 @@ def _replaced(before: Object, after: Object, _: World) -> Iterator[Step]:
             f"AS\n{_query(after)}",
         ),
         "change definition",
+        _HARD,
+        (whole(after),),
     )
 
 
@@ -51,14 +54,15 @@ def _defaults(old: dict[str, str], after: Object) -> Iterator[Step]:
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             said = f"SET DEFAULT {new[name]}" if name in new else "DROP DEFAULT"
-            yield Step(f"ALTER VIEW {whole(after)} ALTER COLUMN {name} {said}", "change default")
+            said = f"ALTER VIEW {whole(after)} ALTER COLUMN {name} {said}"
+            yield Step(said, "change default", _HARD, (whole(after),))
 
 
 def _comments(old: dict[str, str], after: Object) -> Iterator[Step]:
     new = named(after.attributes.get("column_comments"))
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name) and name in _names(after):
-            yield comment_on(f"COLUMN {whole(after)}.{name}", new.get(name))
+            yield comment_on(f"COLUMN {whole(after)}.{name}", new.get(name), whole(after))
 
 
 def _names(found: Object) -> list[str]:
@@ -82,7 +86,8 @@ def _view_options(before: Object, after: Object, _: World) -> Iterator[Step]:
     if before.attributes.get("definition") != after.attributes.get("definition"):
         return  # CREATE OR REPLACE says them
     both = (o.attributes.get("options") for o in (before, after))
-    yield from (Step(s, "change options") for s in options(f"ALTER VIEW {whole(after)}", *both))
+    for said in options(f"ALTER VIEW {whole(after)}", *both):
+        yield Step(said, "change options", _HARD, (whole(after),))
 
 
 VIEW = Writer(
@@ -116,33 +121,37 @@ def _matview(found: Object, _: World) -> Iterator[Step]:
 
 
 def _settings(found: Object) -> Iterator[Step]:
-    head = f"ALTER MATERIALIZED VIEW {whole(found)} ALTER COLUMN"
+    head, on = f"ALTER MATERIALIZED VIEW {whole(found)} ALTER COLUMN", (whole(found),)
     for entry in texts(found.attributes.get("column_settings")):
         name = leading(entry)[0]
         said = _SETTING.fullmatch(entry[len(name) :])
         if said and said["storage"]:
-            yield Step(f"{head} {name} SET STORAGE {_STORAGE[said['storage']]}", "change storage")
+            storage = f"{head} {name} SET STORAGE {_STORAGE[said['storage']]}"
+            yield Step(storage, "change storage", _HARD, on)
         if said and said["target"]:
-            yield Step(f"{head} {name} SET STATISTICS {said['target']}", "change statistics target")
+            target = f"{head} {name} SET STATISTICS {said['target']}"
+            yield Step(target, "change statistics target", _SOFT, on)
         if said and said["options"]:
             settings = said["options"].strip("{}").replace('"', "")
-            yield Step(f"{head} {name} SET ({settings})", "change options")
+            yield Step(f"{head} {name} SET ({settings})", "change options", _SOFT, on)
     for name, how in named(found.attributes.get("column_compression")).items():
-        yield Step(f"{head} {name} SET COMPRESSION {how}", "change compression")
+        yield Step(f"{head} {name} SET COMPRESSION {how}", "change compression", _HARD, on)
 
 
 def _settings_changed(before: Object, after: Object, _: World) -> Iterator[Step]:
-    head = f"ALTER MATERIALIZED VIEW {whole(after)} ALTER COLUMN"
+    head, on = f"ALTER MATERIALIZED VIEW {whole(after)} ALTER COLUMN", (whole(after),)
     for entry in texts(before.attributes.get("column_settings")):
         name = leading(entry)[0]
         if said := _SETTING.fullmatch(entry[len(name) :]):
             if said["target"]:
-                yield Step(f"{head} {name} SET STATISTICS -1", "change statistics target")
+                said_so = f"{head} {name} SET STATISTICS -1"
+                yield Step(said_so, "change statistics target", _SOFT, on)
             if said["options"]:
                 names = (o.partition("=")[0] for o in said["options"].strip("{}").split(","))
-                yield Step(f"{head} {name} RESET ({', '.join(names)})", "change options")
+                gone = f"{head} {name} RESET ({', '.join(names)})"
+                yield Step(gone, "change options", _SOFT, on)
     for name in named(before.attributes.get("column_compression")):
-        yield Step(f"{head} {name} SET COMPRESSION default", "change compression")
+        yield Step(f"{head} {name} SET COMPRESSION default", "change compression", _HARD, on)
     yield from _settings(after)
 
 
@@ -154,7 +163,8 @@ def _storage_goes(before: Object, after: Object, _: World) -> bool:
 def _matview_options(before: Object, after: Object, _: World) -> Iterator[Step]:
     both = (o.attributes.get("options") for o in (before, after))
     head = f"ALTER MATERIALIZED VIEW {whole(after)}"
-    yield from (Step(s, "change options") for s in options(head, *both))
+    for said in options(head, *both):
+        yield Step(said, "change options", Lock.SHARE_UPDATE_EXCLUSIVE, (whole(after),))
 
 
 def _place(_: Object, after: Object, _world: World) -> Iterator[Step]:

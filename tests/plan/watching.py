@@ -1,0 +1,197 @@
+"""A statement run while its server is watched: what it locks, writes anew and reads, against its plan.
+
+Each statement is a transaction of its own here, so that no lock of another hides one of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from pgdrift.core.plan.model import Statement
+from pgdrift.core.plan.step import Lock
+
+_OF_SERVER = {lock.value.title().replace(" ", "") + "Lock": lock for lock in Lock if lock}
+# These keep nobody out who reads or writes rows, nor another change of the schema's meaning.
+_SLIGHT = {"AccessShareLock", "RowShareLock", "RowExclusiveLock"}
+
+_RELATIONS = """
+SELECT c.oid::int8 AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+    c.relkind::text AS kind, pg_catalog.pg_relation_filenode(c.oid)::int8 AS node
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S') AND c.oid >= 16384
+    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+"""
+_SOME = _RELATIONS + " AND c.oid = ANY ($1::int8[])"
+# A lock on an index keeps out who uses its table, where a statement is about the index alone.
+_HELD = """
+SELECT coalesce(x.indrelid, l.relation)::int8 AS oid, l.mode::text AS mode
+FROM pg_catalog.pg_locks l
+LEFT JOIN pg_catalog.pg_index x
+    ON x.indexrelid = l.relation AND $2 AND l.mode = 'AccessExclusiveLock'
+WHERE l.pid = $1 AND l.locktype = 'relation' AND l.granted
+"""
+_READ = """
+SELECT o, pg_catalog.pg_stat_get_xact_numscans(o::oid) FROM pg_catalog.unnest($1::int8[]) o
+"""
+_SCANS = """
+SELECT o AS oid, pg_catalog.pg_stat_get_numscans(o::oid) AS count
+FROM pg_catalog.unnest($1::int8[]) o
+"""
+_WAITS = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = $1 AND NOT l.granted)
+"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a server did for one statement; names are as SQL writes them."""
+
+    held: dict[str, Lock] = field(default_factory=dict)
+    rewritten: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    there: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is wrong with a plan's words for a statement; `refused` where the server did not run it."""
+
+    wrong: tuple[str, ...] = ()
+    refused: str = ""
+
+
+Relations = dict[int, asyncpg.Record]
+
+
+async def relations(session: asyncpg.Connection) -> Relations:
+    """Return by OID what can be locked: tables, views, sequences."""
+    return {r["oid"]: r for r in await session.fetch(_RELATIONS)}
+
+
+async def watched(
+    session: asyncpg.Connection, dsn: str, statement: Statement, there: Relations
+) -> Outcome:
+    """Run a statement; return where its plan says another thing than what it did.
+
+    `there` is what was there before the plan: for what it makes itself nobody waits. It is kept up
+    to date.
+    """
+    try:
+        seen = await (_alone if statement.step.alone else _together)(session, dsn, statement, there)
+    except asyncpg.PostgresError as error:
+        with suppress(asyncpg.PostgresError):
+            await session.execute("ROLLBACK")
+        return Outcome(refused=str(error))
+    return Outcome(tuple(_differing(statement, seen)))
+
+
+async def _together(
+    session: asyncpg.Connection, _: str, statement: Statement, there: Relations
+) -> Seen:
+    before = await _scans_so_far(session, there)
+    await session.execute("BEGIN")
+    await session.execute(statement.step.sql)
+    # A key that is checked late is checked here, by its statement.
+    await session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    of_index = statement.step.sql.startswith("ALTER INDEX")
+    rows = await session.fetch(_HELD, session.get_server_pid(), of_index)
+    seen = _held(rows, there)
+    locked = list({r["oid"] for r in rows} & there.keys())
+    are = {r["oid"]: r for r in await session.fetch(_SOME, locked)}
+    after = dict(await session.fetch(_READ, locked))
+    await session.execute("COMMIT")
+    for oid in locked:
+        name = there[oid]["name"]
+        if oid in are and there[oid]["kind"] in "rm":
+            if are[oid]["node"] != there[oid]["node"]:
+                seen.rewritten.add(name)
+            if after[oid] > before.get(oid, 0) and name in seen.held:
+                seen.read.add(name)
+        if oid not in are and there[oid]["kind"] == "S" and name not in statement.step.on:
+            # What goes with its table, or its column, goes with the lock on that.
+            seen.held.pop(name, None)
+    seen.there = {r["name"] for r in there.values()}
+    for oid in locked:
+        there.pop(oid)
+    there.update(are)
+    return seen
+
+
+async def _scans_so_far(session: asyncpg.Connection, there: Relations) -> dict[int, int]:
+    """Return what a session has not told yet of transactions before, and so counts along."""
+    if session.get_server_version().major >= 15:
+        await session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
+        return {}
+    return dict(await session.fetch(_READ, list(there)))
+
+
+async def _alone(
+    session: asyncpg.Connection, dsn: str, statement: Statement, were: Relations
+) -> Seen:
+    """Keep it waiting behind somebody who writes, and look what it holds meanwhile."""
+    before = await _scans(session, were)
+    other = await asyncpg.connect(dsn)
+    try:
+        await other.execute("BEGIN")
+        await other.execute(f"LOCK TABLE {statement.step.on[0]} IN ROW EXCLUSIVE MODE")
+        running = asyncio.ensure_future(session.execute(statement.step.sql))
+        pid = session.get_server_pid()
+        while not running.done() and not await other.fetchval(_WAITS, pid):
+            await asyncio.sleep(0.01)
+        seen = _held(await other.fetch(_HELD, pid, False), were)
+        await other.execute("ROLLBACK")
+        await running
+    finally:
+        await other.close()
+    scans = await _scans(session, were)
+    seen.read = {n for n in seen.held if scans.get(n, 0) > before.get(n, 0)}
+    seen.there = {r["name"] for r in were.values()}
+    are = await relations(session)
+    for oid in list(were):
+        were.pop(oid)
+        if oid in are:
+            were[oid] = are[oid]
+    return seen
+
+
+async def _scans(session: asyncpg.Connection, were: Mapping[int, asyncpg.Record]) -> dict[str, int]:
+    """Return how often each relation was read from its first row on, as is told of all sessions."""
+    if session.get_server_version().major >= 15:
+        await session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
+    else:
+        await asyncio.sleep(
+            1.5
+        )  # a session tells its numbers so often, and another process keeps them
+    rows = await session.fetch(_SCANS, list(were))
+    return {were[r["oid"]]["name"]: r["count"] for r in rows}
+
+
+def _held(rows: list[asyncpg.Record], were: Mapping[int, asyncpg.Record]) -> Seen:
+    seen = Seen()
+    for row in rows:
+        if row["oid"] not in were or row["mode"] in _SLIGHT:
+            continue
+        name, lock = were[row["oid"]]["name"], _OF_SERVER[row["mode"]]
+        if name not in seen.held or seen.held[name].rank < lock.rank:
+            seen.held[name] = lock
+    return seen
+
+
+def _differing(statement: Statement, seen: Seen) -> Iterator[str]:
+    step = statement.step
+    said = {n: lock for n, lock in step.locks.items() if n in seen.there}
+    for name in sorted({*said, *seen.held}):
+        one, other = said.get(name, Lock.NONE), seen.held.get(name, Lock.NONE)
+        if one is not other:
+            yield f"said {one or 'no lock'} on {name}, took {other or 'none'}"
+    if not seen.there & {*step.locks}:
+        return
+    if bool(seen.rewritten) != step.rewrites:
+        yield f"said rewrites: {step.rewrites}, wrote anew {sorted(seen.rewritten) or 'nothing'}"
+    if not step.rewrites and bool(seen.read) != step.scans:
+        yield f"said scans: {step.scans}, read {sorted(seen.read) or 'nothing'}"
