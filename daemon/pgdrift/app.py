@@ -7,9 +7,11 @@ parts that act (watch, outbox) get the functions they act through.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,9 +30,12 @@ from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes
 from pgdrift.core.look import Upstream, remembered
 from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
-from pgdrift.crew import Crew, Member
+from pgdrift.core.shares import Replicas
+from pgdrift.crew import Crew, Member, Shift
 from pgdrift.errors import SinkError, StoreError
+from pgdrift.fleet import Fleet, Work, lease
 from pgdrift.metrics import Metrics, Named
+from pgdrift.mirror import Mirror
 from pgdrift.parts import scratch_of, source, upstream_of, upstream_of_file, watched
 from pgdrift.reload import Configuration
 from pgdrift.settings import Settings
@@ -48,7 +53,7 @@ from pgdrift.sources.notifications import Listener
 from pgdrift.sources.reading import Source
 from pgdrift.sources.scratch import Scratch
 from pgdrift.sources.settle import Settlement
-from pgdrift.store import Lane, Store, open_store
+from pgdrift.store import LEAD, Lane, Store, open_store, watching
 from pgdrift.watch import Ports, Timing, Watch, first_of
 from pgdrift.web import make_app
 from pgdrift.web import serve as serve_web
@@ -94,12 +99,16 @@ class Daemon:
     standings: dict[str, Standing] = field(default_factory=dict)
     incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
     crew: Crew = field(init=False)
+    shift: Shift = field(default_factory=lambda: Shift(STOP_SECONDS))
     looked: set[str] = field(default_factory=set)
     files: dict[str, FileSource] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
     lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
     marks: tuple[Mark, ...] = ()
+    fleet: Fleet | None = None
+    known: tuple[frozenset[str], bool] = (frozenset(), False)
+    saying: asyncio.Future[None] | None = None
     alive: Alive = field(init=False)
     metrics: Metrics = field(init=False)
     post: Post = field(init=False)
@@ -107,14 +116,19 @@ class Daemon:
     def __post_init__(self) -> None:
         """Make what asks this daemon: the metrics at each scrape."""
         self.settings = self.configuration.settings
+        if self.store.is_shared:
+            shortest = min(map(self._interval, self.settings.environments), default=30.0)
+            name = f"{socket.gethostname()}:{os.getpid()}"
+            self.fleet = Fleet(self.store, name, lease(shortest))
         self.metrics = Metrics(
-            lambda: self.standings,
-            self._open_incidents,
+            lambda: {n: s for n, s in self.standings.items() if self._watches(n)},
+            lambda: [i for i in self._open_incidents() if self._watches(i.environment)],
             _now,
             self._ignore_rules,
             self._ears,
-            self._trays,
+            lambda: self._trays() if self._leads() else (),
             lambda: self.marks,
+            self._replicas,
         )
         self.crew = self._crew()
         self.alive = self._alive()
@@ -128,17 +142,15 @@ class Daemon:
                 await self._remember()
                 await self._watch_until_reload()
         finally:
+            if self.fleet:
+                await self.fleet.leave()
             await runner.cleanup()
         logger.info("app.stopped")
 
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
         names = self.settings.environments
-        self.metrics.known(
-            {name: self._named(name) for name in names},
-            self.settings.alerts.channels,
-            self.settings.web.public_url,
-        )
+        self._know()
         for channel, of in self.settings.alerts.channels.items():
             if lacks := missing(of):
                 logger.error("app.channel_unusable", channel=channel, error=lacks)
@@ -146,20 +158,34 @@ class Daemon:
         for name in set(self.standings) - set(names):
             del self.standings[name]
             self.incidents.pop(name, None)
-        if revived := await self.store.revive(_now() - GIVE_UP):
-            # Whoever mends a channel's settings wants to hear what it missed.
-            logger.info("app.notifications_revived", count=revived)
         for name in names:
-            book = await self.store.load(name, snapshots=True)
+            # What another replica watches, none of this is worth its memory for.
+            book = await self.store.load(name, snapshots=self.fleet is None)
             self.incidents[name] = book.incidents
             self.standings[name] = remembered(watched(self.settings, name), book)
 
+    def _know(self) -> None:
+        """Let the metrics be of what this replica watches, so that sums over replicas are right."""
+        self.metrics.known(
+            {name: self._named(name) for name in self.settings.environments if self._watches(name)},
+            self.settings.alerts.channels if self._leads() else (),
+            self.settings.web.public_url,
+        )
+
     def _named(self, name: str) -> Named:
-        of, interval = self.settings.environments[name], self.settings.interval(name)
-        return Named(interval.total_seconds(), of.follows, of.protected)
+        of = self.settings.environments[name]
+        return Named(self._interval(name), of.follows, of.protected)
+
+    def _interval(self, name: str) -> float:
+        return self.settings.interval(name).total_seconds()
+
+    def _watches(self, name: str) -> bool:
+        return self.fleet is None or self.fleet.does(watching(name))
+
+    def _leads(self) -> bool:
+        return self.fleet is None or self.fleet.does(LEAD)
 
     async def _watch_until_reload(self) -> None:
-        ending = asyncio.Event()
         scratch = self.scratch = scratch_of(self.settings)
         self.files.clear()
         self.alive = self._alive()
@@ -167,25 +193,102 @@ class Daemon:
         self.post = Post(self._counter())
         try:
             async with asyncio.TaskGroup() as group:
-                for name in self.settings.environments:
-                    crew.start(name, group)
-                telling = self.post.run(self.settings.alerts.channels, ending)
-                post = group.create_task(telling, name="post")
                 helpers = [group.create_task(c) for c in self._helpers()]
+                if self.fleet is None:
+                    for duty in self._duties():
+                        self._start(duty, group)
+                else:
+                    work = self._work(group)
+                    helpers.append(group.create_task(self.fleet.run(work), name="fleet"))
+                    helpers.append(group.create_task(self._mirror().run(), name="mirror"))
                 await self._next_round()
-                ending.set()
-                told = asyncio.wait({post}, timeout=STOP_SECONDS)
-                await asyncio.gather(crew.stop(*crew.names), told)
-                for task in (post, *helpers):
+                for task in helpers:
                     task.cancel()
+                await asyncio.wait(helpers)
+                await self._stop([*map(watching, crew.names), LEAD])
         finally:
             await scratch.close()
         # Not before what ran with the old ones has ended.
         self.settings = self.configuration.settings
 
+    def _duties(self) -> tuple[str, ...]:
+        return (*map(watching, self.settings.environments), LEAD)
+
+    def _work(self, group: asyncio.TaskGroup) -> Work:
+        return Work(
+            lambda: self._duties()[:-1],
+            lambda duty: self._start(duty, group),
+            self._stop,
+            self._hear_replica,
+            self._mustered,
+        )
+
+    def _start(self, duty: str, group: asyncio.TaskGroup) -> None:
+        """Do from now on what is to be done once for all replicas, or watch an environment."""
+        if duty == LEAD:
+            self.shift.start(LEAD, self._lead, group)
+        else:
+            self.crew.start(duty.removeprefix(watching("")), group)
+
+    async def _stop(self, duties: Collection[str]) -> None:
+        names = [duty.removeprefix(watching("")) for duty in duties if duty != LEAD]
+        lead = [LEAD] if LEAD in duties else []
+        await asyncio.gather(self.crew.stop(*names), self.shift.stop(*lead))
+        for name in names:
+            self.store.forget(name)
+
+    def _mustered(self) -> None:
+        if self.known != (known := (self.crew.names, self._leads())):
+            self.known = known
+            self._know()
+
+    def _hear_replica(self, word: str) -> None:
+        """Hear what another replica says: it shortens a wait, and no more."""
+        what, _, name = word.partition(" ")
+        if what == "notices":
+            self.post.wake()
+        elif what == "kept":
+            self.crew.kept(name, moved=True)
+        elif what == "hurry":
+            self.crew.hurry(name)
+
+    def _mirror(self) -> Mirror:
+        return Mirror(
+            self.store,
+            lambda: [name for name in self.settings.environments if not self._watches(name)],
+            lambda name: watched(self.settings, name),
+            self._show,
+            self.incidents.update,
+        )
+
+    def _show(self, standing: Standing) -> None:
+        self.standings[standing.environment] = standing
+
+    async def _lead(self, ending: asyncio.Event) -> None:
+        """Do what is done once, however many replicas there are: tell, answer, forget."""
+        try:
+            if revived := await self.store.revive(_now() - GIVE_UP):
+                # Whoever mends a channel's settings wants to hear what it missed.
+                logger.info("app.notifications_revived", count=revived)
+        except StoreError as error:
+            logger.warning("app.not_revived", reason=error.reason, error=str(error))
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(c) for c in self._leading()]
+            await self.post.run(self.settings.alerts.channels, ending)
+            for task in helpers:
+                task.cancel()
+
+    def _leading(self) -> Iterator[Coroutine[None, None, None]]:
+        """Give the side tasks of who leads; they can be cancelled at any point."""
+        yield self._prune()
+        yield self._mind_channels()
+        yield self.alive.run()
+        yield from (listen(desk) for desk in self._desks())
+        yield self._shown().run()
+
     def _crew(self) -> Crew:
         settlement = Settlement(self.scratch)
-        return Crew(lambda name: self._member(name, settlement), STOP_SECONDS)
+        return Crew(lambda name: self._member(name, settlement), self.shift)
 
     def _member(self, name: str, settlement: Settlement) -> Member:
         found = source(self.settings, name, self.scratch)
@@ -206,7 +309,7 @@ class Daemon:
             looked=self.metrics.looked,
             changed=self._changed,
             wake_sinks=self.post.wake,
-            wake_upstream=lambda: self.crew.wake_upstream(name),
+            wake_upstream=lambda: self._wake_upstream(name),
             settle=settlement.settle,
             woken=self.metrics.woken,
             remarks=lambda: self.crew.remarks(name),
@@ -215,15 +318,10 @@ class Daemon:
 
     def _helpers(self) -> Iterator[Coroutine[None, None, None]]:
         """Give the side tasks; they can be cancelled at any point."""
-        yield self._prune()
         yield self._heed()
         yield self.configuration.watch(self.reload.set, self._rotated)
         yield self._count_letters()
-        yield self._mind_channels()
         yield self._feel_the_pulse()
-        yield self.alive.run()
-        yield from (listen(desk) for desk in self._desks())
-        yield self._shown().run()
 
     def _listener(self, watch: Watch) -> Listener | None:
         name = watch.watched.name
@@ -272,7 +370,7 @@ class Daemon:
         self._count_step(step)
         if step.incidents:
             self.incidents[step.environment] = await self.store.incidents(step.environment)
-        self.crew.kept(step)
+        self.crew.kept(step.environment, moved=step.snapshot is not None)
 
     def _count_step(self, step: Step) -> None:
         if step.applied:
@@ -283,7 +381,24 @@ class Daemon:
             if incident.state is State.RESOLVED and incident.id in open_:
                 self.metrics.over(incident)
 
+    def _wake_upstream(self, name: str) -> None:
+        follows = self.crew.wait_for_upstream(name)
+        if not self.crew.hurry(follows) and follows in self.settings.environments:
+            self._ask(f"hurry {follows}")
+
+    def _ask(self, word: str) -> None:
+        """Say a word to the other replicas; that it arrives is not relied on."""
+
+        async def say() -> None:
+            with suppress(StoreError):
+                await self.store.say(word)
+
+        if self.fleet:
+            self.saying = asyncio.ensure_future(say())
+
     def _publish(self, standing: Standing) -> None:
+        if not self._watches(standing.environment):
+            return  # another replica knows better by now
         self.standings[standing.environment] = standing
         self.looked.add(standing.environment)
         self.crew.published(standing)
@@ -337,6 +452,10 @@ class Daemon:
         if channel is None:
             msg = f"channel {delivery.channel!r} is no longer configured"
             raise SinkError(msg, reason="invalid", retry=False)
+        if self.fleet and not self.fleet.is_fresh:
+            # It slept since it began this, and another may have gone on with it.
+            msg = "this replica was stopped for longer than its lease"
+            raise SinkError(msg, reason="unreachable", retry=True)
         async with self.alive.turns[delivery.channel]:
             link, marks = self.settings.web.public_url, await self._marks(delivery.notice.incident)
             return await deliver(channel, delivery, link=link, marks=marks)
@@ -410,7 +529,7 @@ class Daemon:
             incidents=self._open_incidents,
             timeline=self.store.timeline,
             metrics=self.metrics.render,
-            ready=lambda: self.looked >= set(self.settings.environments),
+            ready=self._ready,
             live=self._live,
             version=__version__,
             kinds=classes(),
@@ -418,6 +537,26 @@ class Daemon:
             trays=self._trays,
             marks=lambda: holding(self.marks, _now()),
             configured=lambda: self.configuration.said,
+            replicas=self._replicas,
+        )
+
+    def _ready(self) -> bool:
+        """Tell whether each environment that is watched here had its first look."""
+        if self.fleet is None:
+            return self.looked >= set(self.settings.environments)
+        return self.fleet.is_in and self.looked >= self.crew.names
+
+    def _replicas(self) -> Replicas | None:
+        """Return who shares the environments, as this replica knows it; None where it is alone."""
+        if self.fleet is None:
+            return None
+        muster = self.fleet.muster
+        holders = {n: muster.holders.get(watching(n)) for n in self.settings.environments}
+        return Replicas(
+            self.fleet.name,
+            tuple(muster.members.values()),
+            {n: muster.members.get(of) if of is not None else None for n, of in holders.items()},
+            leader=muster.members.get(muster.holders.get(LEAD, 0)),
         )
 
     def _trays(self) -> tuple[Tray, ...]:

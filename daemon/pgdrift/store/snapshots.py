@@ -73,6 +73,7 @@ async def keep(
         "unread": codec.TEXTS.write(dict(s.unread)),
         "loose": codec.PAIRS.write(manifest.loose),
         "seen": seen,
+        "objects": len(s.objects),
     }
     id_ = await insert(c, tables.snapshot, row)
     links = [{"snapshot_id": id_, "page": p.digest} for p in manifest.pages]

@@ -103,6 +103,8 @@ snapshot = Table(
     Column("loose", Text, nullable=False),
     # Whether the environment was seen like this, rather than expected or agreed to be.
     Column("seen", Boolean, nullable=False, server_default="0"),
+    # How many there are, for who does not read them; None in what an older release kept.
+    Column("objects", Integer),
     sqlite_autoincrement=True,  # an id that was used once never names another snapshot
 )
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from pgdrift.core.model import ChangeClass, Direction, Severity, Standing
+from pgdrift.core.shares import Replicas
 from pgdrift.core.shown.marked import mark_json
 from pgdrift.core.shown.report import findings_json, rule_json, standing_json, tray_json
 from pgdrift.log import masked
@@ -35,6 +36,7 @@ async def status(request: web.Request) -> web.Response:
             "ignore_rules": [masked(rule_json(r)) for r in site.rules()],
             "marks": [masked(mark_json(m)) for m in site.marks()],
             "channels": [masked(tray_json(t)) for t in site.trays()],
+            "replicas": _replicas(site.replicas()),
         }
     )
 
@@ -58,6 +60,17 @@ async def findings(request: web.Request) -> web.Response:
 def error(status: int, message: str) -> web.Response:
     """Return an error as JSON."""
     return _json({"error": message}, status)
+
+
+def _replicas(found: Replicas | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "this": found.this,
+        "members": list(found.members),
+        "leader": found.leader,
+        "watched_by": dict(found.watched_by),
+    }
 
 
 def _configuration(configured: Configured | None) -> dict[str, object] | None:

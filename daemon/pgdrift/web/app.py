@@ -12,6 +12,7 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
+from pgdrift.core.shares import Replicas
 from pgdrift.log import get_logger
 from pgdrift.web import api, pages
 from pgdrift.web.site import SITE, Configured, Site, utc_now
@@ -49,6 +50,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     trays: Callable[[], Iterable[Tray]] = tuple,
     marks: Callable[[], Sequence[Mark]] = tuple,
     configured: Callable[[], Configured | None] = lambda: None,
+    replicas: Callable[[], Replicas | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
 ) -> web.Application:
     """Return the application that serves page, API, metrics and health.
@@ -57,7 +59,8 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     gives an environment's events, the latest first, and may raise StoreError.
     `kinds` are the names of all kinds of objects, so that a filter by another one is refused;
     `rules` gives how the ignore rules stand, `trays` how the channels do, `marks`
-    what people said that holds now, `configured` what became of the configuration.
+    what people said that holds now, `configured` what became of the configuration, `replicas` who
+    shares the environments.
     """
     app = web.Application(middlewares=[_errors])
     app[SITE] = Site(
@@ -73,6 +76,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
         trays,
         marks,
         configured,
+        replicas,
         now,
     )
     app.on_response_prepare.append(_add_headers)

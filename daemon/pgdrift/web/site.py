@@ -11,6 +11,7 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
+from pgdrift.core.shares import Replicas
 
 
 def utc_now() -> datetime:
@@ -43,6 +44,7 @@ class Site:
     trays: Callable[[], Iterable[Tray]] = tuple
     marks: Callable[[], Sequence[Mark]] = tuple
     configured: Callable[[], Configured | None] = lambda: None
+    replicas: Callable[[], Replicas | None] = lambda: None
     now: Callable[[], datetime] = utc_now
 
 
