@@ -159,6 +159,9 @@ class Session:
                 await self._c.invalidate()
                 await self._c.close()
 
+    def _is_over(self) -> bool:
+        return self._c.closed or self._c.invalidated
+
     def _hang_up(self) -> None:
         self.end()
         self.driver.terminate()
@@ -172,7 +175,7 @@ class Session:
     async def speaking(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction on this one session; one that ends ill may have ended the session."""
         async with self._turn:
-            if self.lost.is_set() or self._c.invalidated:
+            if self.lost.is_set() or self._is_over():
                 # It would be opened anew, as another session that holds nothing.
                 raise Fenced("the session with the store")
             began = time.monotonic()
@@ -180,12 +183,9 @@ class Session:
                 with translated(self.path):
                     async with self._c.begin():
                         yield self._c
-            except StoreError as error:
-                if error.reason == "unreachable" or self._c.invalidated:
-                    self.end()
-                raise
-            except BaseException:
-                if self._c.invalidated or self._c.closed:
+            except BaseException as error:
+                cut_off = isinstance(error, StoreError) and error.reason == "unreachable"
+                if cut_off or self._is_over():
                     self.end()
                 raise
             self.proven_at = began
