@@ -7,9 +7,11 @@ parts that act (watch, outbox) get the functions they act through.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Order, holding
 from pgdrift.core.alerts.news import news
 from pgdrift.core.book import Book, Step
+from pgdrift.core.duties import Replicas
 from pgdrift.core.found import Moves
 from pgdrift.core.gone import gone
 from pgdrift.core.ignore import RuleStanding
@@ -32,10 +35,12 @@ from pgdrift.core.look import Upstream, remembered
 from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
 from pgdrift.core.shares import Budget
 from pgdrift.core.still import Still
-from pgdrift.crew import Crew, Member
+from pgdrift.crew import Crew, Member, Shift
 from pgdrift.errors import SinkError, StoreError
 from pgdrift.finding import Finding
+from pgdrift.fleet import Fleet, Work, lease
 from pgdrift.metrics import Metrics, Named
+from pgdrift.mirror import Mirror
 from pgdrift.parts import (
     on_servers,
     probing,
@@ -65,7 +70,7 @@ from pgdrift.sources.scratch import Scratch
 from pgdrift.sources.servers import Servers
 from pgdrift.sources.settle import Settlement
 from pgdrift.sparing import Sparing
-from pgdrift.store import Lane, Store, open_store
+from pgdrift.store import LEAD, Lane, Store, open_store, watching
 from pgdrift.watch import Ports, Timing, Watch, first_of
 from pgdrift.web import Found, Plans, make_app
 from pgdrift.web import serve as serve_web
@@ -111,6 +116,7 @@ class Daemon:
     standings: dict[str, Standing] = field(default_factory=dict)
     incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
     crew: Crew = field(init=False)
+    shift: Shift = field(default_factory=lambda: Shift(STOP_SECONDS))
     looked: set[str] = field(default_factory=set)
     files: dict[str, FileSource] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
@@ -120,6 +126,9 @@ class Daemon:
     lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
     marks: tuple[Mark, ...] = ()
+    fleet: Fleet | None = None
+    known: tuple[frozenset[str], bool] = (frozenset(), False)
+    saying: asyncio.Future[None] | None = None
     alive: Alive = field(init=False)
     ready: Ready = field(init=False)
     metrics: Metrics = field(init=False)
@@ -128,14 +137,19 @@ class Daemon:
     def __post_init__(self) -> None:
         """Make what asks this daemon: the metrics at each scrape."""
         self.settings = self.configuration.settings
+        if self.store.is_shared:
+            shortest = min(map(self._interval, self.settings.environments), default=30.0)
+            name = f"{socket.gethostname()}:{os.getpid()}"
+            self.fleet = Fleet(self.store, name, lease(shortest))
         self.metrics = Metrics(
-            lambda: self.standings,
-            self._open_incidents,
+            lambda: {n: s for n, s in self.standings.items() if self._watches(n)},
+            lambda: [i for i in self._open_incidents() if self._watches(i.environment)],
             _now,
             self._ignore_rules,
             self._ears,
-            self._trays,
+            lambda: self._trays() if self._leads() else (),
             lambda: self.marks,
+            self._replicas,
         )
         self.crew = self._crew()
         self.sparing = Sparing(self.store.touch)
@@ -151,6 +165,8 @@ class Daemon:
                 await self._remember()
                 await self._watch_until_reload()
         finally:
+            if self.fleet:
+                await self.fleet.leave()
             await runner.cleanup()
         logger.info("app.stopped")
 
@@ -163,37 +179,46 @@ class Daemon:
         for channel, of in self.settings.alerts.channels.items():
             if lacks := missing(of):
                 logger.error("app.channel_unusable", channel=channel, error=lacks)
-        if revived := await self.store.revive(_now() - GIVE_UP):
-            # Whoever mends a channel's settings wants to hear what it missed.
-            logger.info("app.notifications_revived", count=revived)
         for name in self.settings.environments:
-            await self._show(name)
+            await self._recall(name)
 
     def _name_all(self) -> None:
         """Name what is watched, and forget what is not."""
         names = self.settings.environments
-        self.metrics.known(
-            {name: self._named(name) for name in names},
-            self.settings.alerts.channels,
-            self.settings.web.public_url,
-        )
+        self._know()
         self.looked &= set(names)
         for name in set(self.standings) - set(names):
             del self.standings[name]
             self.incidents.pop(name, None)
 
-    async def _show(self, name: str) -> None:
+    async def _recall(self, name: str) -> None:
         """Show how an environment stood when it was last looked at."""
         book = await self.store.load(name, snapshots=False)
         self.incidents[name] = book.incidents
         self.standings[name] = remembered(watched(self.settings, name), book)
 
+    def _know(self) -> None:
+        """Let the metrics be of what this replica watches, so that sums over replicas are right."""
+        self.metrics.known(
+            {name: self._named(name) for name in self.settings.environments if self._watches(name)},
+            self.settings.alerts.channels if self._leads() else (),
+            self.settings.web.public_url,
+        )
+
     def _named(self, name: str) -> Named:
-        of, interval = self.settings.environments[name], self.settings.interval(name)
-        return Named(interval.total_seconds(), of.follows, of.protected)
+        of = self.settings.environments[name]
+        return Named(self._interval(name), of.follows, of.protected)
+
+    def _interval(self, name: str) -> float:
+        return self.settings.interval(name).total_seconds()
+
+    def _watches(self, name: str) -> bool:
+        return self.fleet is None or self.fleet.does(watching(name))
+
+    def _leads(self) -> bool:
+        return self.fleet is None or self.fleet.does(LEAD)
 
     async def _watch_until_reload(self) -> None:
-        ending = asyncio.Event()
         scratch = self.scratch = scratch_of(self.settings)
         self.files.clear()
         self.alive = self._alive()
@@ -203,30 +228,33 @@ class Daemon:
         self.post = Post(self._counter())
         try:
             async with asyncio.TaskGroup() as group:
-                for name in self.settings.environments:
-                    crew.start(name, group)
-                telling = self.post.run(self.settings.alerts.channels, ending)
-                post = group.create_task(telling, name="post")
-                self.finding.moved = partial(self._moved, group, crew)
+                self.finding.moved = partial(self._moved, group)
                 finding = map(self.finding.run, self.settings.discover)
                 helpers = [group.create_task(c) for c in (*self._helpers(), *finding)]
+                if self.fleet is None:
+                    for duty in self._duties():
+                        self._start(duty, group)
+                else:
+                    work = self._work(group)
+                    helpers.append(group.create_task(self.fleet.run(work), name="fleet"))
+                    helpers.append(group.create_task(self._mirror().run(), name="mirror"))
                 await self._next_round()
-                ending.set()
-                told = asyncio.wait({post}, timeout=STOP_SECONDS)
-                await asyncio.gather(crew.stop(*crew.names), told)
-                for task in (post, *helpers):
+                for task in helpers:
                     task.cancel()
+                await asyncio.wait(helpers)
+                await self._stop([*map(watching, crew.names), LEAD])
         finally:
             await asyncio.gather(scratch.close(), self.servers.close())
         # Not before what ran with the old ones has ended.
         self.settings = self.configuration.settings
 
-    async def _moved(self, group: asyncio.TaskGroup, crew: Crew, moves: Moves) -> None:
+    async def _moved(self, group: asyncio.TaskGroup, moves: Moves) -> None:
         """Watch who came, and no more who is gone, which is told of."""
         before, self.settings = self.settings, self.finding.now()
         self.servers.wanted(on_servers(self.settings))
-        await crew.stop(*moves.gone, *moves.moved)
-        for name in moves.gone:
+        mine = frozenset(filter(self._watches, (*moves.gone, *moves.moved)))
+        await self.crew.stop(*mine)
+        for name in mine.intersection(moves.gone):
             book = await self.store.load(name, snapshots=False)
             why = f"is gone: the query of {before.environments[name].group} finds it no more"
             with suppress(StoreError):
@@ -234,12 +262,90 @@ class Daemon:
             self.post.wake()
         self._name_all()
         for name in (*moves.come, *moves.moved):
-            await self._show(name)
-            crew.start(name, group)
+            await self._recall(name)
+            if self.fleet is None or name in mine:
+                self.crew.start(name, group)
+        if self.fleet:
+            self.fleet.stirred.set()
+
+    def _duties(self) -> tuple[str, ...]:
+        return (*map(watching, self.settings.environments), LEAD)
+
+    def _work(self, group: asyncio.TaskGroup) -> Work:
+        return Work(
+            lambda: self._duties()[:-1],
+            lambda duty: self._start(duty, group),
+            self._stop,
+            self._hear_replica,
+            self._mustered,
+        )
+
+    def _start(self, duty: str, group: asyncio.TaskGroup) -> None:
+        """Do from now on what is to be done once for all replicas, or watch an environment."""
+        if duty == LEAD:
+            self.shift.start(LEAD, self._lead, group)
+        else:
+            self.crew.start(duty.removeprefix(watching("")), group)
+
+    async def _stop(self, duties: Collection[str]) -> None:
+        names = [duty.removeprefix(watching("")) for duty in duties if duty != LEAD]
+        lead = [LEAD] if LEAD in duties else []
+        await asyncio.gather(self.crew.stop(*names), self.shift.stop(*lead))
+        for name in names:
+            self.store.forget(name)
+
+    def _mustered(self) -> None:
+        if self.known != (known := (self.crew.names, self._leads())):
+            self.known = known
+            self._know()
+
+    def _hear_replica(self, word: str) -> None:
+        """Hear what another replica says: it shortens a wait, and no more."""
+        what, _, name = word.partition(" ")
+        if what == "notices":
+            self.post.wake()
+        elif what == "kept":
+            self.crew.kept(name, moved=True)
+        elif what == "hurry":
+            self.crew.hurry(name)
+
+    def _mirror(self) -> Mirror:
+        return Mirror(
+            self.store,
+            lambda: [name for name in self.settings.environments if not self._watches(name)],
+            lambda name: watched(self.settings, name),
+            self._show,
+            self.incidents.update,
+        )
+
+    def _show(self, standing: Standing) -> None:
+        self.standings[standing.environment] = standing
+
+    async def _lead(self, ending: asyncio.Event) -> None:
+        """Do what is done once, however many replicas there are: tell, answer, forget."""
+        try:
+            if revived := await self.store.revive(_now() - GIVE_UP):
+                # Whoever mends a channel's settings wants to hear what it missed.
+                logger.info("app.notifications_revived", count=revived)
+        except StoreError as error:
+            logger.warning("app.not_revived", reason=error.reason, error=str(error))
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(c) for c in self._leading()]
+            await self.post.run(self.settings.alerts.channels, ending)
+            for task in helpers:
+                task.cancel()
+
+    def _leading(self) -> Iterator[Coroutine[None, None, None]]:
+        """Give the side tasks of who leads; they can be cancelled at any point."""
+        yield self._prune()
+        yield self._mind_channels()
+        yield self.alive.run()
+        yield from (listen(desk) for desk in self._desks())
+        yield self._shown().run()
 
     def _crew(self) -> Crew:
         settlement = Settlement(self.scratch)
-        return Crew(lambda name: self._member(name, settlement), STOP_SECONDS)
+        return Crew(lambda name: self._member(name, settlement), self.shift)
 
     def _member(self, name: str, settlement: Settlement) -> Member:
         found = source(self.settings, name, self.scratch)
@@ -280,7 +386,7 @@ class Daemon:
             looked=self.metrics.looked,
             changed=self._changed,
             wake_sinks=self.post.wake,
-            wake_upstream=lambda: self.crew.wake_upstream(name),
+            wake_upstream=lambda: self._wake_upstream(name),
             settle=settlement.settle,
             woken=self.metrics.woken,
             remarks=lambda: self.crew.remarks(name),
@@ -290,17 +396,12 @@ class Daemon:
 
     def _helpers(self) -> Iterator[Coroutine[None, None, None]]:
         """Give the side tasks; they can be cancelled at any point."""
-        yield self._prune()
         yield self._heed()
         yield self._heed_plans()
         yield self.ready.run()
         yield self.configuration.watch(self.reload.set, self._rotated)
         yield self._count_letters()
-        yield self._mind_channels()
         yield self._feel_the_pulse()
-        yield self.alive.run()
-        yield from (listen(desk) for desk in self._desks())
-        yield self._shown().run()
 
     def _listener(self, watch: Watch) -> Listener | None:
         name = watch.watched.name
@@ -349,7 +450,7 @@ class Daemon:
         self._count_step(step)
         if step.incidents:
             self.incidents[step.environment] = await self.store.incidents(step.environment)
-        self.crew.kept(step)
+        self.crew.kept(step.environment, moved=step.snapshot is not None)
 
     def _count_step(self, step: Step) -> None:
         if step.applied:
@@ -360,9 +461,26 @@ class Daemon:
             if incident.state is State.RESOLVED and incident.id in open_:
                 self.metrics.over(incident)
 
+    def _wake_upstream(self, name: str) -> None:
+        follows = self.crew.wait_for_upstream(name)
+        if not self.crew.hurry(follows) and follows in self.settings.environments:
+            self._ask(f"hurry {follows}")
+
+    def _ask(self, word: str) -> None:
+        """Say a word to the other replicas; that it arrives is not relied on."""
+
+        async def say() -> None:
+            with suppress(StoreError):
+                await self.store.say(word)
+
+        if self.fleet:
+            self.saying = asyncio.ensure_future(say())
+
     def _publish(self, standing: Standing) -> None:
         if standing.environment not in self.settings.environments:
             return  # its last look, while it left
+        if not self._watches(standing.environment):
+            return  # another replica knows better by now
         if not standing.could_look:
             self.finding.again()
         self.standings[standing.environment] = standing
@@ -418,6 +536,10 @@ class Daemon:
         if channel is None:
             msg = f"channel {delivery.channel!r} is no longer configured"
             raise SinkError(msg, reason="invalid", retry=False)
+        if self.fleet and not self.fleet.is_fresh:
+            # It slept since it began this, and another may have gone on with it.
+            msg = "this replica was stopped for longer than its lease"
+            raise SinkError(msg, reason="unreachable", retry=True)
         async with self.alive.turns[delivery.channel]:
             link, marks = self.settings.web.public_url, await self._marks(delivery.notice.incident)
             return await deliver(channel, delivery, link=link, marks=marks)
@@ -465,7 +587,7 @@ class Daemon:
         """Return what makes a plan for each incident."""
         return Ready(
             self.configuration.path,
-            self._open_incidents,
+            lambda: [i for i in self._open_incidents() if self._watches(i.environment)],
             self.store.plans_made,
             lambda name: self.standings[name].objects if name in self.standings else 0,
             self.metrics.planned,
@@ -519,7 +641,7 @@ class Daemon:
             incidents=self._open_incidents,
             timeline=self.store.timeline,
             metrics=self.metrics.render,
-            ready=lambda: self.looked >= set(self.settings.environments),
+            ready=self._is_ready,
             live=self._live,
             version=__version__,
             kinds=classes(),
@@ -529,6 +651,26 @@ class Daemon:
             configured=lambda: self.configuration.said,
             plan=self._plan,
             incident_plans=Plans(self.ready.plan_of, self.ready.words),
+            replicas=self._replicas,
+        )
+
+    def _is_ready(self) -> bool:
+        """Tell whether each environment that is watched here had its first look."""
+        if self.fleet is None:
+            return self.looked >= set(self.settings.environments)
+        return self.fleet.is_in and self.looked >= self.crew.names
+
+    def _replicas(self) -> Replicas | None:
+        """Return who shares the environments, as this replica knows it; None where it is alone."""
+        if self.fleet is None:
+            return None
+        muster = self.fleet.muster
+        holders = {n: muster.holders.get(watching(n)) for n in self.settings.environments}
+        return Replicas(
+            self.fleet.name,
+            tuple(muster.members.values()),
+            {n: muster.members.get(of) if of is not None else None for n, of in holders.items()},
+            leader=muster.members.get(muster.holders.get(LEAD, 0)),
         )
 
     def _trays(self) -> tuple[Tray, ...]:

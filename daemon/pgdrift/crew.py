@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
-from pgdrift.core.book import Step
 from pgdrift.core.model import Standing
 from pgdrift.sources.notifications import Ear, Listener
 from pgdrift.watch import Watch
@@ -34,15 +33,14 @@ class Member:
     watch: Watch
     source: Closable
     listener: Listener | None = None
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self) -> None:
+    async def run(self, ending: asyncio.Event) -> None:
         """Watch until `ending` is set or cancelled, and close what it was read from."""
         structlog.contextvars.bind_contextvars(environment=self.watch.watched.name)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(of.run()) for of in (self.listener,) if of]
-                await self.watch.run(self.ending)
+                await self.watch.run(ending)
                 for task in tasks:
                     task.cancel()
         finally:
@@ -50,13 +48,43 @@ class Member:
 
 
 @dataclass(slots=True)
+class Shift:
+    """Tasks that come and go by name; `patience` is how many seconds their end is waited for."""
+
+    patience: float
+    _tasks: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = field(default_factory=dict)
+
+    def start(
+        self,
+        name: str,
+        run: Callable[[asyncio.Event], Coroutine[None, None, None]],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """Run this in the group until the event that it gets is set."""
+        ending = asyncio.Event()
+        self._tasks[name] = (group.create_task(run(ending), name=name), ending)
+
+    async def stop(self, *names: str) -> None:
+        """Return when these have ended. Who does not end within patience is cancelled."""
+        found = [self._tasks[name] for name in names if name in self._tasks]
+        for _, ending in found:
+            ending.set()
+        if tasks := [task for task, _ in found]:
+            _, late = await asyncio.wait(tasks, timeout=self.patience)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for name in names:
+            self._tasks.pop(name, None)
+
+
+@dataclass(slots=True)
 class Crew:
-    """All members, by environment. `patience` is for how many seconds a look is waited for."""
+    """All members, by environment, and how they come and go."""
 
     make: Callable[[str], Member]
-    patience: float
+    shift: Shift
     _members: dict[str, Member] = field(default_factory=dict)
-    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     # Environments whose judgement waits for a look at what they follow.
     _waiting: set[str] = field(default_factory=set)
 
@@ -69,22 +97,13 @@ class Crew:
         """Watch an environment from now on, in this group; one that is watched goes on."""
         if name not in self._members:
             member = self._members[name] = self.make(name)
-            self._tasks[name] = group.create_task(member.run(), name=f"watch {name}")
+            self.shift.start(f"watch {name}", member.run, group)
 
     async def stop(self, *names: str) -> None:
         """Return when these are watched no more. A look that runs is finished, within patience."""
-        tasks = [self._tasks[name] for name in names if name in self._tasks]
-        for name in names:
-            if name in self._members:
-                self._members[name].ending.set()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self.patience)
-            for task in late:
-                task.cancel()
-            await asyncio.wait(tasks)
+        await self.shift.stop(*(f"watch {name}" for name in names))
         for name in names:
             self._members.pop(name, None)
-            self._tasks.pop(name, None)
             self._waiting.discard(name)
 
     def wake(self, of: Callable[[str], bool]) -> None:
@@ -93,20 +112,25 @@ class Crew:
             if of(name):
                 member.watch.wake.set()
 
-    def kept(self, step: Step) -> None:
+    def kept(self, environment: str, *, moved: bool) -> None:
         """Wake who follows this environment: what moved there, or was looked at, concerns them."""
         for name, member in self._members.items():
             follows = member.watch.watched.follows
-            if follows == step.environment and (step.snapshot or name in self._waiting):
+            if follows == environment and (moved or name in self._waiting):
                 self._waiting.discard(name)
                 member.watch.wake.set()
 
-    def wake_upstream(self, name: str) -> None:
-        """Look soon at what an environment follows, and at the environment when that is kept."""
+    def wait_for_upstream(self, name: str) -> str | None:
+        """Wake an environment when what it follows was looked at; return which that is."""
         self._waiting.add(name)
-        follows = self._members[name].watch.watched.follows if name in self._members else None
-        if follows in self._members:
-            self._members[follows].watch.hurry()
+        return self._members[name].watch.watched.follows if name in self._members else None
+
+    def hurry(self, name: str | None) -> bool:
+        """Look soon at an environment that somebody waits for; tell whether it is watched here."""
+        if name not in self._members:
+            return False
+        self._members[name].watch.hurry()
+        return True
 
     def published(self, standing: Standing) -> None:
         """Listen to an environment while it can be seen."""

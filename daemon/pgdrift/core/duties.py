@@ -19,6 +19,19 @@ class Muster:
 
 
 @dataclass(frozen=True, slots=True)
+class Replicas:
+    """Who shares the environments, by name: this one, all, who watches each, and who leads.
+
+    `watched_by` has None for what nobody watches now.
+    """
+
+    this: str
+    members: tuple[str, ...]
+    watched_by: Mapping[str, str | None]
+    leader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """What to take, if it can still be had, and what to give up."""
 

@@ -14,6 +14,7 @@ from pgdrift.core.alerts import mute
 from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Verb
+from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding, RuleState
 from pgdrift.core.model import Against, Origin, Outcome, Standing
 
@@ -43,6 +44,7 @@ class Seen:
     trays: tuple[Tray, ...] = ()
     marks: tuple[Mark, ...] = ()
     page: str | None = None
+    replicas: Replicas | None = None
 
 
 def build(_: Seen) -> Iterator[Sample]:
@@ -185,6 +187,22 @@ def ignore_rules(seen: Seen) -> Iterable[Sample]:
 
 def listeners(seen: Seen) -> Iterator[Sample]:
     return (((name,), float(up)) for name, up in seen.ears.items())
+
+
+def replicas(seen: Seen) -> Iterator[Sample]:
+    if seen.replicas:
+        yield (), float(len(seen.replicas.members))
+
+
+def leading(seen: Seen) -> Iterator[Sample]:
+    if seen.replicas:
+        yield (), float(seen.replicas.leader == seen.replicas.this)
+
+
+def unwatched(seen: Seen) -> Iterator[Sample]:
+    # Who is no member does not know, and says nothing.
+    if seen.replicas and seen.replicas.members:
+        yield (), float(sum(of is None for of in seen.replicas.watched_by.values()))
 
 
 def waiting(seen: Seen) -> Iterator[Sample]:

@@ -14,6 +14,7 @@ from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, holding
 from pgdrift.core.alerts.news import Since
+from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import LEDGER, REACH, SYNC, Origin, Outcome, Standing
 from pgdrift.metrics.derived import Named, Sample, Seen
@@ -35,12 +36,14 @@ class Metrics:
         ears: Callable[[], Mapping[str, bool]] = dict,
         trays: Callable[[], Iterable[Tray]] = tuple,
         marks: Callable[[], tuple[Mark, ...]] = tuple,
+        replicas: Callable[[], Replicas | None] = lambda: None,
     ) -> None:
         """Take what a scrape shall ask; `now` gives the time, with a zone."""
         # Per process, and we are the process: a creation time per series would double the page.
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._standings, self._incidents, self._now = standings, incidents, now
         self._rules, self._ears, self._trays, self._marks = rules, ears, trays, marks
+        self._replicas = replicas
         self._environments: Mapping[str, Named] = {}
         self._channels: frozenset[str] = frozenset()
         self._page: str | None = None
@@ -182,6 +185,7 @@ class Metrics:
             tuple(self._trays()),
             holding(self._marks(), self._now()),
             self._page,
+            self._replicas(),
         )
 
     def _begin_environment(self, name: str, of: Named) -> None:

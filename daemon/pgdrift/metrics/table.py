@@ -322,6 +322,27 @@ _TELLING = (
     ),
 )
 
+_REPLICAS = (
+    Row(
+        "pgdrift_replicas",
+        "gauge",
+        "How many replicas share the environments, as this one sees it; absent without replicas.",
+        read=derived.replicas,
+    ),
+    Row(
+        "pgdrift_replica_leads",
+        "gauge",
+        "Whether this replica does what is done once for all: tell, answer, forget what is old.",
+        read=derived.leading,
+    ),
+    Row(
+        "pgdrift_environments_unwatched",
+        "gauge",
+        "Environments of the configuration that no replica watches, as this one sees it.",
+        read=derived.unwatched,
+    ),
+)
+
 _ITSELF = (
     Row(
         "pgdrift_build_info",
@@ -377,6 +398,7 @@ GROUPS: Mapping[str, tuple[Row, ...]] = {
     "Findings and incidents": _FINDINGS,
     "Looks": _LOOKS,
     "Telling": _TELLING,
+    "Replicas": _REPLICAS,
     "pgdrift itself": _ITSELF,
 }
 METRICS: tuple[Row, ...] = tuple(row for rows in GROUPS.values() for row in rows)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.store import tables
 
-_e = tables.environment
+_e, _s = tables.environment, tables.snapshot
 # What a standing is made of, but for the times, which each look moves.
 _SHOWN = (_e.c.outcome, _e.c.reason, _e.c.against, _e.c.not_compared, _e.c.notes)
 _SIZE = text(
@@ -34,16 +34,23 @@ class Outline:
     content: str
     looked_at: datetime | None
     seen_at: datetime | None
+    server_version: int | None
+    objects: int
 
 
 async def outlines(c: AsyncConnection) -> Mapping[str, Outline]:
     """Return the outline of every environment that anything is kept of. Of a server alone."""
     parts = [func.coalesce(column, "") for column in _SHOWN]
     content = func.md5(func.concat_ws("\x1f", *parts, func.coalesce(_e.c.sync_point_id, 0)))
-    rows = await c.execute(
-        select(_e.c.name, content.label("content"), _e.c.looked_at, _e.c.seen_at)
-    )
-    return {r.name: Outline(r.content, r.looked_at, r.seen_at) for r in rows}
+    query = select(
+        _e.c.name,
+        content.label("content"),
+        _e.c.looked_at,
+        _e.c.seen_at,
+        _s.c.server_version,
+        func.coalesce(_s.c.objects, 0).label("objects"),
+    ).join(_s, _s.c.id == _e.c.snapshot_id, isouter=True)
+    return {row.name: Outline(*row[1:]) for row in await c.execute(query)}
 
 
 async def size(c: AsyncConnection, path: str) -> int:

@@ -80,6 +80,7 @@ class Session:
     lease: float
     _c: AsyncConnection
     id: int = 0
+    driver: Any = None
     held: set[str] = field(default_factory=set)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     # When the last word that the server answered was sent.
@@ -103,7 +104,12 @@ class Session:
     async def muster(self) -> Muster:
         """Return who is there and holds what; the server hears that this one is, too."""
         async with self.speaking() as c:
-            rows = (await c.execute(_MUSTER)).all()
+            # Without a word for a lease, the server has ended it: to wait longer is of no use.
+            limit = asyncio.get_running_loop().call_later(self.lease, self._hang_up)
+            try:
+                rows = (await c.execute(_MUSTER)).all()
+            finally:
+                limit.cancel()
         members = {row.id: row.name for row in rows}
         if self.id not in members:
             self.lost.set()
@@ -136,25 +142,32 @@ class Session:
         self._hear = hear
         async with self.speaking() as c:
             channel, pid = (await c.execute(_CHANNEL)).one()
-            driver: Any = (await c.get_raw_connection()).driver_connection
-            if pid != driver.get_server_pid():
+            if pid != self.driver.get_server_pid():
                 raise StoreError(
                     f"the store {self.path} is behind a pooler that lends sessions",
                     reason="pooler",
                     hint="give store.url the server's own address, or a pool_mode of session",
                 )
-            await driver.add_listener(channel, lambda *said: self._hear(str(said[-1])))
-            driver.add_termination_listener(lambda _: self._ended())
+            await self.driver.add_listener(channel, lambda *said: self._hear(str(said[-1])))
 
     async def leave(self) -> None:
         """End the session, and with it all that it holds. Never raises StoreError."""
         self.held.clear()
         self.lost.set()
-        with suppress(StoreError), translated(self.path):
-            await self._c.invalidate()
-            await self._c.close()
+        if not self._c.closed:
+            with suppress(StoreError), translated(self.path):
+                await self._c.invalidate()
+                await self._c.close()
 
-    def _ended(self) -> None:
+    def _is_over(self) -> bool:
+        return self._c.closed or self._c.invalidated
+
+    def _hang_up(self) -> None:
+        self.end()
+        self.driver.terminate()
+
+    def end(self) -> None:
+        """Know that the session has ended, and all that it held with it."""
         self.lost.set()
         self._hear("lost")
 
@@ -162,20 +175,18 @@ class Session:
     async def speaking(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction on this one session; one that ends ill may have ended the session."""
         async with self._turn:
-            if self.lost.is_set():
+            if self.lost.is_set() or self._is_over():
+                # It would be opened anew, as another session that holds nothing.
                 raise Fenced("the session with the store")
             began = time.monotonic()
             try:
                 with translated(self.path):
                     async with self._c.begin():
                         yield self._c
-            except StoreError as error:
-                if error.reason == "unreachable" or self._c.invalidated:
-                    self._ended()
-                raise
-            except BaseException:
-                if self._c.invalidated or self._c.closed:
-                    self._ended()
+            except BaseException as error:
+                cut_off = isinstance(error, StoreError) and error.reason == "unreachable"
+                if cut_off or self._is_over():
+                    self.end()
                 raise
             self.proven_at = began
 
@@ -199,6 +210,8 @@ async def join(
         async with session.speaking():
             for setting, value in _leased(lease).items():
                 await c.execute(_SET, {"name": setting, "value": value})
+            session.driver = (await c.get_raw_connection()).driver_connection
+            session.driver.add_termination_listener(lambda _: session.end())
         if counts:
             session.id = await _enter(session, name)
     except BaseException:

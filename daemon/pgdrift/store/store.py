@@ -267,6 +267,12 @@ class Store:
         if self._fenced and step.snapshot:
             await session.notify(c, f"kept {step.environment}")
 
+    @_whole
+    async def say(self, word: str) -> None:
+        """Say a word to all members. Of a store on a server alone."""
+        async with self._writing() as c:
+            await session.notify(c, word)
+
     def forget(self, environment: str) -> None:
         """Hold no snapshot of an environment in memory that another replica watches."""
         self._kept.pop(environment, None)

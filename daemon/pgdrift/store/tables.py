@@ -116,6 +116,7 @@ snapshot = Table(
     # One unsigned word for each object, big end first, in order of digest. None: in the pages, as
     # releases before this column wrote them.
     Column("oids", LargeBinary),
+    # How many there are, for who does not read them; None in what an older release kept.
     Column("objects", Integer),
     sqlite_autoincrement=True,  # an id that was used once never names another snapshot
 )

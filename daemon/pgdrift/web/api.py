@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from pgdrift.core.alerts.incident import Incident
+from pgdrift.core.duties import Replicas
 from pgdrift.core.model import ChangeClass, Direction, Severity, Standing
 from pgdrift.core.shown.marked import mark_json
 from pgdrift.core.shown.report import (
@@ -40,6 +41,7 @@ async def status(request: web.Request) -> web.Response:
             "ignore_rules": [masked(rule_json(r)) for r in site.rules()],
             "marks": [masked(mark_json(m)) for m in site.marks()],
             "channels": [masked(tray_json(t)) for t in site.trays()],
+            "replicas": _replicas(site.replicas()),
         }
     )
 
@@ -72,6 +74,17 @@ def _environment(
 def error(status: int, message: str) -> web.Response:
     """Return an error as JSON."""
     return _json({"error": message}, status)
+
+
+def _replicas(found: Replicas | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "this": found.this,
+        "members": list(found.members),
+        "leader": found.leader,
+        "watched_by": dict(found.watched_by),
+    }
 
 
 def _configuration(configured: Configured | None) -> dict[str, object] | None:

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark
+from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 from pgdrift.log import get_logger
@@ -49,6 +50,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     trays: Callable[[], Iterable[Tray]] = tuple,
     marks: Callable[[], Sequence[Mark]] = tuple,
     configured: Callable[[], Configured | None] = lambda: None,
+    replicas: Callable[[], Replicas | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
     plan: Callable[[str], Awaitable[Found | None]] = no_plan,
     incident_plans: Plans = Plans(),  # noqa: B008 - frozen
@@ -59,8 +61,8 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     gives an environment's events, the latest first, and may raise StoreError.
     `kinds` are the names of all kinds of objects, so that a filter by another one is refused;
     `rules` gives how the ignore rules stand, `trays` how the channels do, `marks`
-    what people said that holds now, `configured` what became of the configuration; `plan` and
-    `incident_plans` what is kept of plans.
+    what people said that holds now, `configured` what became of the configuration, `replicas` who
+    shares the environments; `plan` and `incident_plans` what is kept of plans.
     """
     app = web.Application(middlewares=[_errors])
     app[SITE] = Site(
@@ -76,6 +78,7 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
         trays,
         marks,
         configured,
+        replicas,
         now,
         plan,
         incident_plans,

@@ -44,6 +44,7 @@ async def status(request: web.Request) -> web.Response:
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
         "configured": site.configured(),
+        "replicas": site.replicas(),
         "channel_notes": [tray_notes(t) for t in site.trays() if tray_notes(t)],
         "rule_notes": [note for note in map(rule_note, site.rules()) if note],
     }
@@ -78,6 +79,7 @@ async def environment(request: web.Request) -> web.Response:
         ],
         "events": events,
         "timeline_lost": lost,
+        "replicas": site.replicas(),
         "limit": _ON_ENVIRONMENT,
     }
     return await page(request, "environment.html", base="../", **context)

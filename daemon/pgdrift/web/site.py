@@ -9,6 +9,7 @@ from aiohttp import web
 from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark
+from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 from pgdrift.core.plan.kept import KeptPlan
@@ -66,6 +67,7 @@ class Site:
     trays: Callable[[], Iterable[Tray]] = tuple
     marks: Callable[[], Sequence[Mark]] = tuple
     configured: Callable[[], Configured | None] = lambda: None
+    replicas: Callable[[], Replicas | None] = lambda: None
     now: Callable[[], datetime] = utc_now
     plan: Callable[[str], Awaitable[Found | None]] = no_plan
     plans: Plans = field(default_factory=Plans)

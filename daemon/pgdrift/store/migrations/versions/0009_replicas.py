@@ -1,4 +1,4 @@
-"""Who shares the environments, and what they share: numbers that a lock can carry."""
+"""Who shares the environments, and what they share; how large what another watches is."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
+    op.add_column("snapshot", sa.Column("objects", sa.Integer(), nullable=True))
     op.create_table(
         "member",
         sa.Column("id", sa.Integer(), nullable=False),
