@@ -21,10 +21,10 @@ from pathlib import Path
 from aiohttp import web
 
 from pgdrift import __version__, log, rules
-from pgdrift.core.alerts.incident import Delivery, Incident, State
+from pgdrift.channels import Answering, Channels
+from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Order, holding
-from pgdrift.core.alerts.news import news
 from pgdrift.core.book import Book, Step
 from pgdrift.core.duties import Replicas
 from pgdrift.core.found import Moves
@@ -32,11 +32,11 @@ from pgdrift.core.gone import gone
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes
 from pgdrift.core.look import Upstream, remembered
-from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
+from pgdrift.core.model import Event, Origin, Snapshot, Standing
 from pgdrift.core.shares import Budget
 from pgdrift.core.still import Still
 from pgdrift.crew import Crew, Member, Shift
-from pgdrift.errors import SinkError, StoreError
+from pgdrift.errors import StoreError
 from pgdrift.finding import Finding
 from pgdrift.fleet import Fleet, Work, lease
 from pgdrift.metrics import Metrics, Named
@@ -54,15 +54,7 @@ from pgdrift.parts import (
 from pgdrift.ready import Ready
 from pgdrift.reload import Configuration
 from pgdrift.settings import Settings
-from pgdrift.sinks import deliver, missing, pace
-from pgdrift.sinks.alive import Alive
-from pgdrift.sinks.deputies import Deputies, StandIns
-from pgdrift.sinks.outbox import GIVE_UP, Outbox, Told
-from pgdrift.sinks.pace import UNPACED, Pace
-from pgdrift.sinks.post import Counter, Post
-from pgdrift.sinks.slack_answers import Desk
-from pgdrift.sinks.slack_marks import Shown
-from pgdrift.sinks.slack_socket import desks, listen
+from pgdrift.sinks import missing
 from pgdrift.sources.files import FileSource
 from pgdrift.sources.guest import Guest
 from pgdrift.sources.notifications import Listener
@@ -70,7 +62,7 @@ from pgdrift.sources.scratch import Scratch
 from pgdrift.sources.servers import Servers
 from pgdrift.sources.settle import Settlement
 from pgdrift.sparing import Sparing
-from pgdrift.store import LEAD, Lane, Store, open_store, watching
+from pgdrift.store import LEAD, Store, open_store, watching
 from pgdrift.watch import Ports, Timing, Watch, first_of
 from pgdrift.web import Found, Plans, make_app
 from pgdrift.web import serve as serve_web
@@ -110,9 +102,6 @@ class Daemon:
     stop: asyncio.Event
     settings: Settings = field(init=False)
     reload: asyncio.Event = field(default_factory=asyncio.Event)
-    delivered: asyncio.Event = field(default_factory=asyncio.Event)
-    trays: tuple[Tray, ...] = ()
-    deputies: Deputies | None = None
     standings: dict[str, Standing] = field(default_factory=dict)
     incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
     crew: Crew = field(init=False)
@@ -129,10 +118,9 @@ class Daemon:
     fleet: Fleet | None = None
     known: tuple[frozenset[str], bool] = (frozenset(), False)
     saying: asyncio.Future[None] | None = None
-    alive: Alive = field(init=False)
     ready: Ready = field(init=False)
     metrics: Metrics = field(init=False)
-    post: Post = field(init=False)
+    channels: Channels = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what asks this daemon: the metrics at each scrape."""
@@ -153,8 +141,8 @@ class Daemon:
         )
         self.crew = self._crew()
         self.sparing = Sparing(self.store.touch)
-        self.alive = self._alive()
         self.ready = self._ready()
+        self.channels = self._channels()
 
     async def run(self) -> None:
         """Serve page and metrics, and watch, until asked to stop; each reload begins anew."""
@@ -221,11 +209,10 @@ class Daemon:
     async def _watch_until_reload(self) -> None:
         scratch = self.scratch = scratch_of(self.settings)
         self.files.clear()
-        self.alive = self._alive()
         self.servers = servers_of(self.settings)
         self.sparing = Sparing(self.store.touch, probing(self.settings, self.settings.environments))
         crew = self.crew = self._crew()
-        self.post = Post(self._counter())
+        self.channels = self._channels()
         try:
             async with asyncio.TaskGroup() as group:
                 self.finding.moved = partial(self._moved, group)
@@ -259,7 +246,7 @@ class Daemon:
             why = f"is gone: the query of {before.environments[name].group} finds it no more"
             with suppress(StoreError):
                 await self.store.save(gone(watched(before, name), book, why, _now()))
-            self.post.wake()
+            self.channels.wake()
         self._name_all()
         for name in (*moves.come, *moves.moved):
             await self._recall(name)
@@ -303,7 +290,7 @@ class Daemon:
         """Hear what another replica says: it shortens a wait, and no more."""
         what, _, name = word.partition(" ")
         if what == "notices":
-            self.post.wake()
+            self.channels.wake()
         elif what == "kept":
             self.crew.kept(name, moved=True)
         elif what == "hurry":
@@ -320,28 +307,6 @@ class Daemon:
 
     def _show(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing
-
-    async def _lead(self, ending: asyncio.Event) -> None:
-        """Do what is done once, however many replicas there are: tell, answer, forget."""
-        try:
-            if revived := await self.store.revive(_now() - GIVE_UP):
-                # Whoever mends a channel's settings wants to hear what it missed.
-                logger.info("app.notifications_revived", count=revived)
-        except StoreError as error:
-            logger.warning("app.not_revived", reason=error.reason, error=str(error))
-        async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(c) for c in self._leading()]
-            await self.post.run(self.settings.alerts.channels, ending)
-            for task in helpers:
-                task.cancel()
-
-    def _leading(self) -> Iterator[Coroutine[None, None, None]]:
-        """Give the side tasks of who leads; they can be cancelled at any point."""
-        yield self._prune()
-        yield self._mind_channels()
-        yield self.alive.run()
-        yield from (listen(desk) for desk in self._desks())
-        yield self._shown().run()
 
     def _crew(self) -> Crew:
         settlement = Settlement(self.scratch)
@@ -385,7 +350,7 @@ class Daemon:
             publish=self._publish,
             looked=self.metrics.looked,
             changed=self._changed,
-            wake_sinks=self.post.wake,
+            wake_sinks=self.channels.wake,
             wake_upstream=lambda: self._wake_upstream(name),
             settle=settlement.settle,
             woken=self.metrics.woken,
@@ -400,7 +365,7 @@ class Daemon:
         yield self._heed_plans()
         yield self.ready.run()
         yield self.configuration.watch(self.reload.set, self._rotated)
-        yield self._count_letters()
+        yield self.channels.count()
         yield self._feel_the_pulse()
 
     def _listener(self, watch: Watch) -> Listener | None:
@@ -508,47 +473,6 @@ class Daemon:
         """Look at an environment with its new connection URL, not only when its turn comes."""
         self.crew.wake(lambda of: of == name)
 
-    def _counter(self) -> Counter:
-        s, names = self.store, frozenset(self.settings.alerts.channels)
-
-        def lane(worker: str | None) -> Lane:
-            return Lane(but=names) if worker is None else Lane(only=frozenset({worker}))
-
-        def outbox(worker: str | None) -> Outbox:
-            due = partial(s.due, lane=lane(worker))
-            return Outbox(due, s.begin, s.done, s.failed, s.postpone)
-
-        def pace_of(worker: str | None) -> Pace:
-            return UNPACED if worker is None else pace(self.settings.alerts.channels[worker])
-
-        return Counter(outbox, lambda w: s.recover(lane(w)), self._send, pace_of, self._count)
-
-    def _count(self, told: Told) -> None:
-        delivered = told.outcome == "delivered"
-        delay = (told.at - told.delivery.since).total_seconds() if delivered else None
-        self.metrics.notified(told.delivery.channel, told.outcome, delay)
-        if delivered and (told_of := news(told.delivery)):
-            self.metrics.told_of(told.delivery.channel, told_of.since, told.at - told_of.at)
-        self.delivered.set()
-
-    async def _send(self, delivery: Delivery) -> Mapping[str, str]:
-        channel = self.settings.alerts.channels.get(delivery.channel)
-        if channel is None:
-            msg = f"channel {delivery.channel!r} is no longer configured"
-            raise SinkError(msg, reason="invalid", retry=False)
-        if self.fleet and not self.fleet.is_fresh:
-            # It slept since it began this, and another may have gone on with it.
-            msg = "this replica was stopped for longer than its lease"
-            raise SinkError(msg, reason="unreachable", retry=True)
-        async with self.alive.turns[delivery.channel]:
-            link, marks = self.settings.web.public_url, await self._marks(delivery.notice.incident)
-            return await deliver(channel, delivery, link=link, marks=marks)
-
-    async def _marks(self, incident: Incident) -> tuple[Mark, ...]:
-        """Return what people said of an incident and holds, the oldest first."""
-        said = await self.store.marks(incident.environment, holding_at=_now())
-        return tuple(m for m in reversed(said) if m.incident == incident.id)
-
     async def _order(self, order: Order) -> Mark:
         """Keep what somebody said in a channel, and look whether it changes anything."""
         mark = await self.store.mark(order, _now())
@@ -594,39 +518,22 @@ class Daemon:
             lambda: self.settings.defaults.plans == "auto",
         )
 
-    def _shown(self) -> Shown:
-        """Return what shows in Slack what people say, here or on the command line."""
-        return Shown(
-            self.settings.alerts.channels,
-            self.store.standing,
-            self.store.marks_moved,
-            lambda: self.store.marks(holding_at=_now()),
-            self.alive.turns,
-            self.settings.web.public_url,
-        )
+    async def _lead(self, ending: asyncio.Event) -> None:
+        """Do what is done once, however many replicas there are: tell, answer, forget."""
+        async with asyncio.TaskGroup() as group:
+            pruning = group.create_task(self._prune())
+            await self.channels.run(ending)
+            pruning.cancel()
 
-    def _desks(self) -> tuple[Desk, ...]:
-        """Return what people in Slack can ask of this daemon, for each app."""
-        desk = Desk(
-            {},
+    def _channels(self) -> Channels:
+        answering = Answering(
             self._open_incidents,
             lambda: self.standings,
             self._order,
-            _now,
-            self.settings.web.public_url,
-            self.store.plan,
             self.ready.words,
+            lambda: self.fleet is None or self.fleet.is_fresh,
         )
-        return desks(self.settings.alerts.channels, desk)
-
-    def _alive(self) -> Alive:
-        settings = self.settings
-        return Alive(
-            settings.alerts.channels,
-            self.store.standing,
-            settings.web.public_url,
-            failed=self.metrics.notified,
-        )
+        return Channels(self.settings, self.store, self.metrics, answering)
 
     async def _prune(self) -> None:
         while True:
@@ -673,34 +580,6 @@ class Daemon:
             leader=muster.members.get(muster.holders.get(LEAD, 0)),
         )
 
-    def _trays(self) -> tuple[Tray, ...]:
-        """Return how the channels stand: those configured, and those with something left."""
-        known = {t.channel: t for t in self.trays}
-        names = self.settings.alerts.channels
-        left = {n: t for n, t in known.items() if n in names or t.waiting or t.given_up}
-        dead = self.deputies.dead if self.deputies else {}
-        all_ = {**{n: Tray(n) for n in names}, **left}
-        return tuple(replace(t, dead_since=dead.get(n)) for n, t in all_.items())
-
-    async def _mind_channels(self) -> None:
-        """See that a dead channel is told of, and what it was to be told, where it has others."""
-        s, settings = self.store, self.settings
-        desk = StandIns(
-            health=s.health,
-            incidents=partial(s.incidents, CHANNELS),
-            post=s.post,
-            cover=partial(s.cover, is_dead=True),
-            follow=partial(s.cover, is_dead=False),
-        )
-        minded = Deputies(desk, rules.stand_ins(settings), settings.alerts.dead_after)
-        self.deputies = minded
-        while True:
-            with suppress(StoreError):
-                if await minded.mind(_now()):
-                    self.post.wake()
-            seconds = min(_LETTERS_SECONDS, minded.after.total_seconds())
-            await asyncio.sleep(max(1.0, seconds))
-
     async def _feel_the_pulse(self) -> None:
         """Measure how late the event loop wakes: what blocks it delays everything."""
         while True:
@@ -708,15 +587,8 @@ class Daemon:
             await asyncio.sleep(_BEAT_SECONDS)
             self.metrics.lagged(time.monotonic() - began - _BEAT_SECONDS)
 
-    async def _count_letters(self) -> None:
-        """Keep what page and metrics say of the outbox near the truth."""
-        while True:
-            self.delivered.clear()
-            with suppress(StoreError):
-                self.trays = await self.store.trays()
-                self.metrics.stored(await self.store.size())
-            await first_of(self.delivered, seconds=_LETTERS_SECONDS)
-            await asyncio.sleep(1.0)  # many deliveries in a row are counted once
+    def _trays(self) -> tuple[Tray, ...]:
+        return self.channels.trays()
 
     def _ignore_rules(self) -> tuple[RuleStanding, ...]:
         """Return how the ignore rules stand; one that left out something since the start serves."""
