@@ -33,6 +33,7 @@ from pgdrift.core.model import CHANNELS, Event, Origin, Snapshot, Standing
 from pgdrift.core.shares import Budget
 from pgdrift.core.still import Still
 from pgdrift.crew import Crew, Member
+from pgdrift.discovering import FoundSettings
 from pgdrift.errors import SinkError, StoreError
 from pgdrift.finding import Finding
 from pgdrift.metrics import Metrics, Named
@@ -187,7 +188,10 @@ class Daemon:
 
     def _named(self, name: str) -> Named:
         of, interval = self.settings.environments[name], self.settings.interval(name)
-        return Named(interval.total_seconds(), of.follows, of.protected)
+        section = self.settings.discover.get(of.group or "")
+        found = isinstance(of, FoundSettings) and section is not None
+        series = not found or (section is not None and section.series)
+        return Named(interval.total_seconds(), of.follows, of.protected, series)
 
     async def _watch_until_reload(self) -> None:
         ending = asyncio.Event()
@@ -546,7 +550,7 @@ class Daemon:
         return rules.standings_of_rules(self.settings, self.standings, self.matched, today)
 
     def _open_incidents(self) -> Iterable[Incident]:
-        return [i for some in self.incidents.values() for i in some]
+        return [i for some in list(self.incidents.values()) for i in some]
 
 
 @contextmanager

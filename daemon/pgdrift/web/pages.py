@@ -6,6 +6,7 @@ import asyncio
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ from pgdrift.core.alerts.marks import Verb
 from pgdrift.core.model import Event, Finding, Standing
 from pgdrift.core.shown import marked, render
 from pgdrift.core.shown.report import rule_note, tray_notes
+from pgdrift.core.shown.variants import differs, some
+from pgdrift.core.variants import count_words, groups
 from pgdrift.core.why.blame import blame_line
 from pgdrift.errors import PgdriftError
 from pgdrift.log import get_logger, redact
@@ -36,9 +39,14 @@ async def status(request: web.Request) -> web.Response:
     """Show how the whole fleet stands."""
     site = request.app[SITE]
     standings = site.standings()
+    found = [g for g in groups(standings.values()) if g.size > 1]
+    in_tables = {g.name for g in found}
+    # An environment of a group stands in its table; a page takes no thousand cards.
+    alone = {n: s for n, s in standings.items() if s.group not in in_tables}
     context: dict[str, Any] = {
         "verdict": view.verdict(standings.values()),
-        "stages": view.stages(standings),
+        "groups": found,
+        "stages": view.stages(alone),
         "standings": view.by_concern(standings),
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
@@ -46,7 +54,7 @@ async def status(request: web.Request) -> web.Response:
         "channel_notes": [tray_notes(t) for t in site.trays() if tray_notes(t)],
         "rule_notes": [note for note in map(rule_note, site.rules()) if note],
     }
-    return await _page(request, "status.html", base="", **context)
+    return await page(request, "status.html", base="", **context)
 
 
 async def environment(request: web.Request) -> web.Response:
@@ -77,13 +85,13 @@ async def environment(request: web.Request) -> web.Response:
         "timeline_lost": lost,
         "limit": _ON_ENVIRONMENT,
     }
-    return await _page(request, "environment.html", base="../", **context)
+    return await page(request, "environment.html", base="../", **context)
 
 
 async def refusal(request: web.Request, status: int, message: str) -> web.Response:
     """Return an error as a page."""
     base = "../" * (request.path.count("/") - 1)
-    return await _page(
+    return await page(
         request, "refusal.html", status=status, base=base, code=status, message=message
     )
 
@@ -97,7 +105,7 @@ async def _timeline(request: web.Request, standing: Standing) -> tuple[list[Even
         return [], str(error)
 
 
-async def _page(
+async def page(
     request: web.Request, template: str, *, status: int = 200, **context: object
 ) -> web.Response:
     site = request.app[SITE]
@@ -153,6 +161,7 @@ def _make_templates() -> Environment:
     env.globals |= {
         "view": view,
         "diff": _diff,
+        "told": SimpleNamespace(differs=differs, some=some, count_words=count_words),
         "direction_words": render.direction_words,
         "blame_line": blame_line,
         "static": _stamp,
