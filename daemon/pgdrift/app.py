@@ -36,6 +36,7 @@ from pgdrift.core.model import Event, Origin, Snapshot, Standing
 from pgdrift.core.shares import Budget
 from pgdrift.core.still import Still
 from pgdrift.crew import Crew, Member, Shift
+from pgdrift.discovering import FoundSettings
 from pgdrift.errors import StoreError
 from pgdrift.finding import Finding
 from pgdrift.fleet import Fleet, Work, lease
@@ -195,7 +196,10 @@ class Daemon:
 
     def _named(self, name: str) -> Named:
         of = self.settings.environments[name]
-        return Named(self._interval(name), of.follows, of.protected)
+        section = self.settings.discover.get(of.group or "")
+        found = isinstance(of, FoundSettings) and section is not None
+        series = not found or (section is not None and section.series)
+        return Named(self._interval(name), of.follows, of.protected, series)
 
     def _interval(self, name: str) -> float:
         return self.settings.interval(name).total_seconds()
@@ -596,7 +600,7 @@ class Daemon:
         return rules.standings_of_rules(self.settings, self.standings, self.matched, today)
 
     def _open_incidents(self) -> Iterable[Incident]:
-        return [i for some in self.incidents.values() for i in some]
+        return [i for some in list(self.incidents.values()) for i in some]
 
 
 @contextmanager

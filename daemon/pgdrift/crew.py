@@ -156,6 +156,6 @@ class Crew:
         return self._members[name].listener if name in self._members else None
 
     def _listeners(self) -> Iterator[tuple[str, Listener]]:
-        for name, member in self._members.items():
+        for name, member in list(self._members.items()):
             if member.listener:
                 yield name, member.listener

@@ -174,7 +174,7 @@ class Watching(Section):
     group: str | None = Field(
         None,
         description="environments of one group are told apart by variants: how many are alike."
-        " None: its upstream; where it was found, the section",
+        " Those that are found: their section, unless given",
     )
 
     @model_validator(mode="after")

@@ -41,6 +41,7 @@ def watched(settings: Settings, name: str) -> Watched:
         owners=rules.owners(settings),
         patience=rules.patience(settings, name),
         reopen=settings.alerts.reopen,
+        group=environment.group or "",
     )
 
 

@@ -16,7 +16,7 @@ from pgdrift.cli import exits
 from pgdrift.cli.alerts import alerts, drill
 from pgdrift.cli.compare import check, diff, snapshot
 from pgdrift.cli.config import config
-from pgdrift.cli.daemon import demo, serve, status
+from pgdrift.cli.daemon import demo, serve, status, variants
 from pgdrift.cli.ignore import ignore
 from pgdrift.cli.ledger import ledger
 from pgdrift.cli.marks import accept, ack, incidents, silence, unsilence
@@ -49,6 +49,7 @@ for _command in (
     rollback,
     show,
     status,
+    variants,
     log,
     blame,
     ignore,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +44,26 @@ def status(fmt: FormatOption = Format.TEXT, config: Config = None) -> int:
     settings = sides.settings(config)
     standings, trays = asyncio.run(_status(settings))
     typer.echo(standings_text(standings, fmt, rules_at_a_glance(settings, standings), trays))
+    return exits.IN_SYNC
+
+
+def variants(fmt: FormatOption = Format.TEXT, config: Config = None) -> int:
+    """Print which environments of a group are alike. Asks its store.
+
+    Groups are those that `discover` found, and those that share a `group`.
+    """
+    from pgdrift.core.shown.variants import group_json, group_text
+    from pgdrift.core.variants import groups
+
+    settings = sides.settings(config)
+    standings, _ = asyncio.run(_status(settings))
+    found = groups(standings)
+    if fmt is Format.JSON:
+        body = {"groups": [group_json(g) for g in found]}
+        typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    else:
+        nobody = "no environment is in a group: set `group`, or let `discover` find them"
+        typer.echo("\n\n".join(map(group_text, found)) or nobody)
     return exits.IN_SYNC
 
 

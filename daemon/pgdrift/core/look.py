@@ -16,7 +16,7 @@ from pgdrift.core.alerts.pipeline import tell
 from pgdrift.core.alerts.telling import reach, verdicts
 from pgdrift.core.alike.align import align, keep_up, unsettled
 from pgdrift.core.alike.normalise import normalise
-from pgdrift.core.alike.retell import retold
+from pgdrift.core.alike.retell import Names, retold
 from pgdrift.core.alike.spelling import UNANSWERED, Answers, Dispute
 from pgdrift.core.book import Book, Step
 from pgdrift.core.bypass import against_ledger
@@ -255,6 +255,8 @@ def remembered(watched: Watched, book: Book) -> Standing:
         against=book.against,
         not_compared=book.not_compared,
         notes=book.notes,
+        group=watched.group,
+        content=content_of(watched, book.snapshot),
     )
 
 
@@ -462,7 +464,17 @@ def _standing(
         not_compared=book.not_compared if step.not_compared is None else step.not_compared,
         notes=book.notes if step.notes is None else step.notes,
         at_work=enacted.at_work(reading.at_work, book.enacted) if reading else "",
+        group=watched.group,
+        content=content_of(watched, snapshot),
     )
+
+
+def content_of(watched: Watched, snapshot: Snapshot | None) -> str:
+    """Return one digest of what is compared of an environment, in common words; where asked for."""
+    if snapshot is None or not watched.group:
+        return ""
+    common = retold(snapshot, watched.names, Names())
+    return normalise(common, watched.options).root
 
 
 def _overall(against: Iterable[Against]) -> tuple[Outcome, str]:

@@ -521,6 +521,8 @@ class Standing:
     `looked_at` is the latest try and `seen_at` the latest that could look, both UTC; `reason`
     says why the outcome is unknown. `not_compared` counts objects by kind that were not compared.
     `at_work` says that a plan is being run there, by whom and why; empty for no.
+    `group` is whom it is to be like, and `content` one digest of all that is compared, empty where
+    that is not known or not asked for.
     """
 
     environment: str
@@ -537,6 +539,8 @@ class Standing:
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     at_work: str = ""
+    group: str = ""
+    content: str = ""
 
     @property
     def could_look(self) -> bool:

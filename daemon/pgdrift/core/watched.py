@@ -26,7 +26,8 @@ class Watched:
     a ledger is wanted, where there is one.
     `owners` say whose an object is, where a route asks.
     `sync_rules` say which migrations declare a sync point. `patience` is what is not told yet,
-    `reopen` within how long drift that comes back is the incident that it was.
+    `reopen` within how long drift that comes back is the incident that it was. `group` is whom it
+    is to be like.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Watched:
     sync_rules: tuple[SyncRule, ...] = ()
     patience: Patience = field(default_factory=Patience)
     reopen: timedelta = timedelta(hours=1)
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

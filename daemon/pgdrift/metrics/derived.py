@@ -16,8 +16,11 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Verb
 from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding, RuleState
-from pgdrift.core.model import Against, Origin, Outcome, Standing
+from pgdrift.core.model import Against, Origin, Outcome, Severity, Standing
+from pgdrift.core.variants import Group
 
+# So many variants of a group have a series each, the largest first.
+VARIANTS = 9
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -25,11 +28,15 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What the configuration says of an environment; `interval` between looks is in seconds."""
+    """What the configuration says of an environment; `interval` between looks is in seconds.
+
+    `series`: it has series of its own, and not only a share in those of its group.
+    """
 
     interval: float
     follows: str | None = None
     protected: bool = False
+    series: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,40 @@ class Seen:
     marks: tuple[Mark, ...] = ()
     page: str | None = None
     replicas: Replicas | None = None
+    groups: tuple[Group, ...] = ()
+    grouped: Mapping[str, tuple[Standing, ...]] = field(default_factory=dict)
+
+
+def group_environments(seen: Seen) -> Iterator[Sample]:
+    for name, of in seen.grouped.items():
+        tally = Tally(s.outcome if s.could_look else Outcome.UNKNOWN for s in of)
+        yield from (((name, outcome.value), float(tally[outcome])) for outcome in Outcome)
+
+
+def group_variants(seen: Seen) -> Iterator[Sample]:
+    return (((g.name,), float(len(g.variants))) for g in seen.groups)
+
+
+def variant_environments(seen: Seen) -> Iterator[Sample]:
+    for g in seen.groups:
+        sizes = [float(len(v.members)) for v in g.variants]
+        for place, size in enumerate(sizes[:VARIANTS], 1):
+            yield (g.name, str(place)), size
+        if rest := sizes[VARIANTS:]:
+            yield (g.name, "others"), sum(rest)
+
+
+def group_findings(seen: Seen) -> Iterator[Sample]:
+    for name, of in seen.grouped.items():
+        tally = Tally(f.severity for s in of for a in s.against for f in a.findings)
+        yield from (((name, severity.value), float(tally[severity])) for severity in Severity)
+
+
+def group_last_look(seen: Seen) -> Iterator[Sample]:
+    for name, of in seen.grouped.items():
+        looks = [s.seen_at.timestamp() for s in of if s.seen_at]
+        if looks:
+            yield (name,), min(looks)
 
 
 def build(_: Seen) -> Iterator[Sample]:

@@ -17,6 +17,7 @@ from pgdrift.core.alerts.news import Since
 from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import LEDGER, REACH, SYNC, Origin, Outcome, Standing
+from pgdrift.core.variants import groups
 from pgdrift.metrics.derived import Named, Sample, Seen
 from pgdrift.metrics.table import DEPTHS, METRICS, NOTIFIED, PLANNED, Row
 
@@ -45,6 +46,8 @@ class Metrics:
         self._rules, self._ears, self._trays, self._marks = rules, ears, trays, marks
         self._replicas = replicas
         self._environments: Mapping[str, Named] = {}
+        # Those without series of their own.
+        self._hidden: frozenset[str] = frozenset()
         self._channels: frozenset[str] = frozenset()
         self._page: str | None = None
         self._registry = registry = prometheus.CollectorRegistry()
@@ -94,8 +97,10 @@ class Metrics:
                 self._forget(environment=name)
             elif of.follows and of.follows != environments[name].follows:
                 self._forget(environment=name, against=of.follows)
+        self._hidden = frozenset(n for n, of in environments.items() if not of.series)
         for name, of in environments.items():
-            self._begin_environment(name, of)
+            if name not in self._hidden:
+                self._begin_environment(name, of)
         gone, self._channels = self._channels - {*channels}, frozenset(channels)
         for name in gone:
             self._forget(channel=name)
@@ -104,33 +109,42 @@ class Metrics:
 
     def looked(self, environment: str, outcome: Outcome, depth: str, seconds: float) -> None:
         """Count one look, what it found, how deep it went and how long it took."""
-        self._counters["pgdrift_looks_total"].labels(environment, outcome.value).inc()
         self._histograms["pgdrift_look_duration_seconds"].labels(depth).observe(seconds)
+        if environment in self._hidden:
+            return
+        self._counters["pgdrift_looks_total"].labels(environment, outcome.value).inc()
         of_environment = self._summaries["pgdrift_environment_look_duration_seconds"]
         of_environment.labels(environment, depth).observe(seconds)
 
     def changed(self, environment: str, origin: Origin | None, count: int = 1) -> None:
         """Count objects that were seen to change; an origin that is not known is untracked."""
+        if environment in self._hidden:
+            return
         origin = origin or Origin.UNTRACKED
         self._counters["pgdrift_schema_changes_total"].labels(environment, origin.value).inc(count)
 
     def migrated(self, environment: str, count: int) -> None:
         """Count migrations that a look saw newly applied."""
-        self._counters["pgdrift_migrations_total"].labels(environment).inc(count)
+        if environment not in self._hidden:
+            self._counters["pgdrift_migrations_total"].labels(environment).inc(count)
 
     def over(self, incident: Incident) -> None:
         """Count an incident that is over, and how long it was open."""
+        if incident.environment in self._hidden:
+            return
         lived = (incident.resolved_at or incident.changed_at) - incident.opened_at
         of = self._summaries[_LIVES].labels(incident.environment, incident.against)
         of.observe(lived.total_seconds())
 
     def heard(self, environment: str) -> None:
         """Count one notification of an environment's server."""
-        self._counters["pgdrift_listener_heard_total"].labels(environment).inc()
+        if environment not in self._hidden:
+            self._counters["pgdrift_listener_heard_total"].labels(environment).inc()
 
     def woken(self, environment: str, seconds: float) -> None:
         """Count one look that notifications asked for, kept so long after the first of them."""
-        self._counters["pgdrift_wakeups_total"].labels(environment).inc()
+        if environment not in self._hidden:
+            self._counters["pgdrift_wakeups_total"].labels(environment).inc()
         self._histograms["pgdrift_wakeup_delay_seconds"].observe(seconds)
 
     def notified(self, channel: str, outcome: str, delay_seconds: float | None = None) -> None:
@@ -176,16 +190,25 @@ class Metrics:
         ), prometheus.exposition.CONTENT_TYPE_PLAIN_0_0_4
 
     def _seen(self) -> Seen:
+        # Copied: a scrape takes its time, in a thread of its own.
+        every = dict(self._standings())
+        shown = {n: s for n, s in every.items() if n not in self._hidden}
+        grouped: dict[str, list[Standing]] = {}
+        for standing in every.values():
+            if standing.group:
+                grouped.setdefault(standing.group, []).append(standing)
         return Seen(
-            self._standings(),
-            tuple(self._incidents()),
-            self._environments,
+            shown,
+            tuple(i for i in self._incidents() if i.environment not in self._hidden),
+            {n: of for n, of in self._environments.items() if n not in self._hidden},
             tuple(self._rules()),
             self._ears(),
             tuple(self._trays()),
             holding(self._marks(), self._now()),
             self._page,
             self._replicas(),
+            groups(every.values()),
+            {name: tuple(of) for name, of in grouped.items()},
         )
 
     def _begin_environment(self, name: str, of: Named) -> None:

@@ -393,9 +393,48 @@ _ITSELF = (
     ),
 )
 
+_FLEET = (
+    Row(
+        "pgdrift_group_environments",
+        "gauge",
+        "Environments of a group, by how they stand.",
+        ("group", "outcome"),
+        derived.group_environments,
+    ),
+    Row(
+        "pgdrift_group_variants",
+        "gauge",
+        "How many variants there are in a group: environments that are alike are one.",
+        ("group",),
+        derived.group_variants,
+    ),
+    Row(
+        "pgdrift_variant_environments",
+        "gauge",
+        "Environments of each variant of a group: 1 is the largest, then 2, up to 9; others.",
+        ("group", "variant"),
+        derived.variant_environments,
+    ),
+    Row(
+        "pgdrift_group_findings",
+        "gauge",
+        "Findings of all environments of a group.",
+        ("group", "severity"),
+        derived.group_findings,
+    ),
+    Row(
+        "pgdrift_group_last_look_timestamp_seconds",
+        "gauge",
+        "When the environment of a group was last seen that was seen longest ago.",
+        ("group",),
+        derived.group_last_look,
+    ),
+)
+
 GROUPS: Mapping[str, tuple[Row, ...]] = {
     "Environments": _ENVIRONMENTS,
     "Findings and incidents": _FINDINGS,
+    "Groups": _FLEET,
     "Looks": _LOOKS,
     "Telling": _TELLING,
     "Replicas": _REPLICAS,

@@ -31,7 +31,7 @@ async def status(request: web.Request) -> web.Response:
         return error(400, f"this address takes no parameters, got: {_names(request.query)}")
     site = request.app[SITE]
     incidents = tuple(site.incidents())
-    return _json(
+    return as_json(
         {
             "version": site.version,
             "at": site.now().isoformat(),
@@ -59,7 +59,7 @@ async def findings(request: web.Request) -> web.Response:
         for row in findings_json(standing)
         if all(row[name] in values for name, values in wanted.items())
     ]
-    return _json({"count": len(found), "findings": found})
+    return as_json({"count": len(found), "findings": found})
 
 
 def _environment(
@@ -73,7 +73,7 @@ def _environment(
 
 def error(status: int, message: str) -> web.Response:
     """Return an error as JSON."""
-    return _json({"error": message}, status)
+    return as_json({"error": message}, status)
 
 
 def _replicas(found: Replicas | None) -> dict[str, object] | None:
@@ -117,7 +117,8 @@ def _names(query: MultiMapping[str]) -> str:
     return ", ".join(map(repr, query))
 
 
-def _json(body: dict[str, object], status: int = 200) -> web.Response:
+def as_json(body: dict[str, object], status: int = 200) -> web.Response:
+    """Return an answer as JSON."""
     # Escaped to ASCII: text of a damaged snapshot file need not be valid Unicode.
     return web.Response(
         text=json.dumps(body, indent=2) + "\n", status=status, content_type="application/json"

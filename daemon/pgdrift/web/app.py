@@ -1,5 +1,6 @@
 """Puts routes, headers and error pages together. A look at what is known; it changes nothing."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from pgdrift.core.duties import Replicas
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.model import Event, Standing
 from pgdrift.log import get_logger
-from pgdrift.web import api, pages, plans
+from pgdrift.web import api, groups, pages, plans
 from pgdrift.web.site import SITE, Configured, Found, Plans, Site, no_plan, utc_now
 
 log = get_logger("web")
@@ -23,7 +24,7 @@ log = get_logger("web")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -89,17 +90,20 @@ def make_app(  # noqa: PLR0913 - the questions of the pages, each by its name
     app.router.add_get("/environments/{name:[^/]+}", pages.environment)
     app.router.add_get("/plans/{id:[0-9a-f]+}", plans.plan)
     app.router.add_get("/incidents/{id:[^/]+}/plan", plans.of_incident)
+    app.router.add_get("/groups/{name:[^/]+}", groups.group)
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/api/v1/status", api.status)
     app.router.add_get("/api/v1/findings", api.findings)
+    app.router.add_get("/api/v1/variants", groups.variants)
     app.router.add_static("/static", Path(__file__).parent / "static")
     return app
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    body, content_type = request.app[SITE].metrics()
+    # In a thread: many environments have many series, and the watching goes on meanwhile.
+    body, content_type = await asyncio.to_thread(request.app[SITE].metrics)
     return web.Response(body=body, headers={"Content-Type": content_type})
 
 

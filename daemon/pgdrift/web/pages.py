@@ -6,6 +6,7 @@ import asyncio
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from pgdrift.core.alerts.plannable import can_be_planned
 from pgdrift.core.model import Event, Finding, Standing
 from pgdrift.core.shown import marked, render
 from pgdrift.core.shown.report import rule_note, tray_notes
+from pgdrift.core.shown.variants import differs, some
+from pgdrift.core.variants import count_words, groups
 from pgdrift.core.why.blame import blame_line
 from pgdrift.errors import PgdriftError
 from pgdrift.log import get_logger, redact
@@ -37,9 +40,14 @@ async def status(request: web.Request) -> web.Response:
     """Show how the whole fleet stands."""
     site = request.app[SITE]
     standings = site.standings()
+    found = [g for g in groups(standings.values()) if g.size > 1]
+    in_tables = {g.name for g in found}
+    # An environment of a group stands in its table; a page takes no thousand cards.
+    alone = {n: s for n, s in standings.items() if s.group not in in_tables}
     context: dict[str, Any] = {
         "verdict": view.verdict(standings.values()),
-        "stages": view.stages(standings),
+        "groups": found,
+        "stages": view.stages(alone),
         "standings": view.by_concern(standings),
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
@@ -159,6 +167,7 @@ def _make_templates() -> Environment:
     env.globals |= {
         "view": view,
         "diff": _diff,
+        "told": SimpleNamespace(differs=differs, some=some, count_words=count_words),
         "direction_words": render.direction_words,
         "blame_line": blame_line,
         "static": _stamp,

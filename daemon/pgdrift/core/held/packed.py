@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from sys import intern
 from typing import TypeAlias
 
@@ -186,9 +187,9 @@ class Packed(Mapping[ObjectId, Object]):
         return {o.id: o for o in objects}
 
     def _digests(self) -> Iterator[bytes]:
-        if self._rule is None:
-            return (digest for group in self.groups.values() for digest in digests(group))
-        return (bytes.fromhex(o.digest) for o in self._all())
+        for key, group in self.groups.items():
+            rule = self._rule_of(key)
+            yield from digests(group) if rule is None else _told_digests(rule, group)
 
     def _all(self) -> Iterator[Object]:
         for key in self.groups:
@@ -202,6 +203,13 @@ class Packed(Mapping[ObjectId, Object]):
     def _ruled(self, key: str, objects: Iterable[Object]) -> Iterable[Object]:
         rule = self._rule_of(key)
         return objects if rule is None else map(rule, objects)
+
+
+# Databases of one schema have the same groups, under the same rule.
+@lru_cache(maxsize=1 << 13)
+def _told_digests(rule: Rule, group: Group) -> tuple[bytes, ...]:
+    told = map(rule, unfold(group, bytes(4 * size(group))))
+    return tuple(bytes.fromhex(o.digest) for o in told)
 
 
 _latest: dict[int, Packed] = {}
