@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from pgdrift.core.alike.normalise import Options
-from pgdrift.core.model import Snapshot
+from pgdrift.core.model import ObjectId, Snapshot
 from pgdrift.core.plan.making import make_plan
 from pgdrift.core.plan.model import Plan, Way
 from pgdrift.reconcile.running import SETTINGS
@@ -43,8 +43,6 @@ def _cases(major: int) -> Iterator[Case]:
     for name, (since, before, change) in CASES.items():
         if major >= since:
             yield Case(name, before, before + change.replace("{space}", SPACE))
-    if __import__("os").environ.get("DEV") == "1":
-        return
     for folder in SCENARIOS:
         if fits(folder, major) and folder.name not in APART:
             both = ((folder / name).read_text(encoding="utf-8") for name in ("a.sql", "b.sql"))
@@ -63,9 +61,6 @@ async def test_locks_rewrites_and_scans_are_what_the_server_takes_and_does(
             one, other = await make_database(), await make_database()
             left = await _loaded(one, other, waiting)
             assert len(left) < len(waiting), [c.name for c in left]
-            if __import__("os").environ.get("DEV"):
-                left = []
-            print("group", len(waiting), len(left), __import__("time").process_time())
             waiting = left
             sides = await read(one), await read(other)
             for online in (False, True):
@@ -73,8 +68,6 @@ async def test_locks_rewrites_and_scans_are_what_the_server_takes_and_does(
                 for way in (plan.up, plan.down):
                     wrong += await _wrong(one, way, made, seen)
                 sides = await read(one), sides[1]
-    open("/tmp/w/locks_wrong.txt", "w").write("\n".join(wrong))
-    open("/tmp/w/locks_unreached.txt", "w").write("\n".join(sorted(sites.ALL - seen)))
     assert wrong == []
     if server.major == 18:
         assert sites.ALL - seen == set(UNREACHED)
@@ -118,7 +111,7 @@ async def _loaded(one: str, other: str, cases: list[Case]) -> list[Case]:
 
 async def _wrong(dsn: str, way: Way, made: Mapping[int, set[str]], seen: set[str]) -> list[str]:
     session = await asyncpg.connect(dsn)
-    found = []
+    found, refused = list[str](), set[ObjectId]()
     try:
         for setting in SETTINGS:
             await session.execute(setting)
@@ -126,6 +119,8 @@ async def _wrong(dsn: str, way: Way, made: Mapping[int, set[str]], seen: set[str
         for statement in way.statements:
             outcome = await watched(session, dsn, statement, there)
             if outcome.refused:
+                refused.add(statement.object)
+            if statement.object in refused:
                 continue  # what is refused costs nothing; other tests say what may be
             seen |= made[id(statement.step)]
             found += [f"{statement.step.sql}: {said}" for said in outcome.wrong]
