@@ -6,7 +6,8 @@ place in the code where a statement is made, and which no case comes by, is a fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -18,7 +19,7 @@ from pgdrift.core.plan.making import make_plan
 from pgdrift.core.plan.model import Plan, Way
 from pgdrift.reconcile.running import SETTINGS
 from pgdrift.sources.embedded import EmbeddedServer
-from tests.conftest import MakeDatabase
+from tests.conftest import MakeDatabase, run_sql
 from tests.plan import sites
 from tests.plan.cost_cases import APART, CASES, UNREACHED
 from tests.plan.proving import read
@@ -53,37 +54,43 @@ async def test_locks_rewrites_and_scans_are_what_the_server_takes_and_does(
     make_database: MakeDatabase, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = list(_cases(server.major))
-    await _space(server.dsn(), server.major)
     seen: set[str] = set()
     wrong: list[str] = []
-    with sites.told_apart(monkeypatch) as made:
-        while waiting:
-            one, other = await make_database(), await make_database()
-            left = await _loaded(one, other, waiting)
-            assert len(left) < len(waiting), [c.name for c in left]
-            waiting = left
-            sides = await read(one), await read(other)
-            for online in (False, True):
-                plan = make_plan(sides, ("a", "b"), Options(), online=online)
-                for way in (plan.up, plan.down):
-                    wrong += await _wrong(one, way, made, seen)
-                sides = await read(one), sides[1]
+    async with _space(server):
+        with sites.told_apart(monkeypatch) as made:
+            while waiting:
+                one, other = await make_database(), await make_database()
+                left = await _loaded(one, other, waiting)
+                assert len(left) < len(waiting), [c.name for c in left]
+                waiting = left
+                sides = await read(one), await read(other)
+                for online in (False, True):
+                    plan = make_plan(sides, ("a", "b"), Options(), online=online)
+                    for way in (plan.up, plan.down):
+                        wrong += await _wrong(one, way, made, seen)
+                    sides = await read(one), sides[1]
     assert wrong == []
     if server.major == 18:
         assert sites.ALL - seen == set(UNREACHED)
 
 
-async def _space(dsn: str, major: int) -> None:
-    """Make a tablespace, once for all tests of this server; only newer ones need no folder."""
-    session = await asyncpg.connect(dsn)
+@asynccontextmanager
+async def _space(server: EmbeddedServer) -> AsyncIterator[None]:
+    """Give a tablespace for as long as it is needed; only newer servers need no folder for one."""
+    if server.major < 15:
+        yield
+        return
+    session = await asyncpg.connect(server.dsn())
     try:
-        if major >= 15 and not await session.fetchval(
-            "SELECT count(*) FROM pg_tablespace WHERE spcname = $1", SPACE
-        ):
-            await session.execute("SET allow_in_place_tablespaces = on")
-            await session.execute(f"CREATE TABLESPACE {SPACE} LOCATION ''")
+        # One after the other: no tablespace is made in a transaction.
+        await session.execute("SET allow_in_place_tablespaces = on")
+        await session.execute(f"CREATE TABLESPACE {SPACE} LOCATION ''")
     finally:
         await session.close()
+    try:
+        yield
+    finally:
+        await run_sql(server.dsn(), f"DROP TABLESPACE {SPACE}")
 
 
 async def _loaded(one: str, other: str, cases: list[Case]) -> list[Case]:
