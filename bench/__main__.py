@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
-from bench import keeping, kinds, ledger, reading, rival, waking
+from bench import keeping, kinds, ledger, reading, reconcile, rival, waking
 from bench.report import as_json, as_text
-from bench.stage import server, stage
+from bench.stage import Stage, server, stage
 from bench.timing import Ratio
 from pgdrift.log import configure
 
@@ -33,6 +34,9 @@ async def run(asked: argparse.Namespace) -> str:
                 if asked.migra:
                     _say(f"{tables} tables: against migra")
                     read += await rival.measure(built, rounds, asked.migra_limit)
+                if asked.plans:
+                    _say(f"{tables} tables: plans against migra's, {asked.plans} pairs")
+                    read += await _plans(built, asked)
                 _say(f"{tables} tables: comparing and keeping, {rounds} rounds")
                 kept = await keeping.measure(built, rounds)
                 _say(f"{tables} tables: from commit to decided, {asked.commits} commits")
@@ -41,6 +45,13 @@ async def run(asked: argparse.Namespace) -> str:
                 recorded = await ledger.measure(built, rounds)
                 results[tables] = [*read, *kept, *woken, *recorded]
     return as_json(results, shares) if asked.json else as_text(results, shares)
+
+
+async def _plans(built: Stage, asked: argparse.Namespace) -> list[Ratio]:
+    folders = reconcile.pairs(asked.corpus, asked.plans)
+    with tempfile.TemporaryDirectory(prefix="pgdrift-bench-") as folder:
+        python = await asyncio.to_thread(rival.install, Path(folder))
+        return await reconcile.measure(built, python, folders, asked.migra_limit)
 
 
 def _say(text: str) -> None:
@@ -76,6 +87,16 @@ def _arguments() -> argparse.Namespace:
         type=float,
         default=900,
         help="seconds after which migra is stopped, and said to take at least so long (900)",
+    )
+    parser.add_argument(
+        "--plans",
+        type=int,
+        default=0,
+        metavar="PAIRS",
+        help="plans against migra's scripts, on so many pairs of schemas",
+    )
+    parser.add_argument(
+        "--corpus", type=Path, help="folder with more pairs for that: pairs/*/*/[ab].sql"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(

@@ -24,7 +24,8 @@ from bench.timing import Ratio, ratio
 # an address names no driver.
 _PACKAGES = ("migra", "psycopg2-binary", "setuptools<81", "sqlalchemy<2.1")
 # migra says by 2 that there are differences.
-_FINE = (0, 2)
+FINE = (0, 2)
+PLAN = (sys.executable, "-m", "bench.plan_two")
 
 
 class Spent(NamedTuple):
@@ -42,12 +43,12 @@ async def measure(stage: Stage, rounds: int, limit: float) -> list[Ratio]:
     no further round.
     """
     with tempfile.TemporaryDirectory(prefix="pgdrift-bench-") as folder:
-        python = await asyncio.to_thread(_install, Path(folder))
+        python = await asyncio.to_thread(install, Path(folder))
         async with stage.changed_copy() as other:
             ours, theirs = [], []
             for _ in range(rounds):
                 ours.append(await asyncio.to_thread(_pgdrift, stage.dsn, other))
-                theirs.append(await asyncio.to_thread(_migra, python, stage.dsn, other, limit))
+                theirs.append(await asyncio.to_thread(migra, python, stage.dsn, other, limit))
                 if theirs[-1].stopped:
                     break
     at_most = ", at most" if theirs[-1].stopped else ""
@@ -67,7 +68,8 @@ async def measure(stage: Stage, rounds: int, limit: float) -> list[Ratio]:
     ]
 
 
-def _install(folder: Path) -> Path:
+def install(folder: Path) -> Path:
+    """Return the interpreter of an environment in a folder that has migra in it."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=300)
     python = folder / "bin" / "python"
     install = [str(python), "-m", "pip", "install", "--quiet", *_PACKAGES]
@@ -76,14 +78,16 @@ def _install(folder: Path) -> Path:
 
 
 def _pgdrift(one: str, other: str) -> Spent:
-    return _spent([sys.executable, "-m", "bench.two"], f"{one}\n{other}\n")
+    return spent([sys.executable, "-m", "bench.two"], f"{one}\n{other}\n")
 
 
-def _migra(python: Path, one: str, other: str, limit: float) -> Spent:
-    return _spent([str(python.with_name("migra")), "--unsafe", one, other], "", limit)
+def migra(python: Path, one: str, other: str, limit: float) -> Spent:
+    """Return what migra takes to write the script from one database to another."""
+    return spent([str(python.with_name("migra")), "--unsafe", one, other], "", limit)
 
 
-def _spent(command: Sequence[str], told: str, limit: float = inf) -> Spent:
+def spent(command: Sequence[str], told: str, limit: float = inf) -> Spent:
+    """Return what a command takes that is told something; it is stopped after `limit` seconds."""
     began = time.perf_counter()
     peak, stopped = 0, False
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
@@ -96,7 +100,7 @@ def _spent(command: Sequence[str], told: str, limit: float = inf) -> Spent:
             if stopped := time.perf_counter() - began > limit:
                 child.kill()
                 break
-    assert stopped or child.returncode in _FINE, f"{command[0]} ended with {child.returncode}"
+    assert stopped or child.returncode in FINE, f"{command[0]} ended with {child.returncode}"
     return Spent(time.perf_counter() - began, peak, stopped)
 
 

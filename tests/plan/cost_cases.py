@@ -133,8 +133,10 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "key in all its parts": (
         15,
         _T + "ALTER TABLE t ALTER a SET NOT NULL;",
-        'ALTER TABLE t ADD CONSTRAINT "u(" UNIQUE NULLS NOT DISTINCT (a, b) INCLUDE (c)'
-        " DEFERRABLE INITIALLY DEFERRED; ALTER TABLE t ADD CONSTRAINT pk PRIMARY KEY (a);",
+        (
+            'ALTER TABLE t ADD CONSTRAINT "u(" UNIQUE NULLS NOT DISTINCT (a, b) INCLUDE (c)'
+            " DEFERRABLE INITIALLY DEFERRED; ALTER TABLE t ADD CONSTRAINT pk PRIMARY KEY (a);"
+        ),
     ),
     "key over time": (
         18,
@@ -180,16 +182,20 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "view with options": (
         13,
         _T + "CREATE VIEW v AS SELECT a FROM t;",
-        "ALTER VIEW v SET (security_barrier = true); ALTER VIEW v ALTER a SET DEFAULT 7;"
-        "COMMENT ON VIEW v IS 'x'; COMMENT ON COLUMN v.a IS 'x'; ALTER VIEW v OWNER TO pg_monitor;",
+        (
+            "ALTER VIEW v SET (security_barrier = true); ALTER VIEW v ALTER a SET DEFAULT 7;"
+            "COMMENT ON VIEW v IS 'x'; COMMENT ON COLUMN v.a IS 'x'; ALTER VIEW v OWNER TO pg_monitor;"
+        ),
     ),
     "materialized view": (
         13,
         _T + "CREATE MATERIALIZED VIEW m AS SELECT a, b FROM t;",
-        "CREATE INDEX mi ON m (a); ALTER MATERIALIZED VIEW m SET (fillfactor = 70);"
-        "COMMENT ON MATERIALIZED VIEW m IS 'x'; COMMENT ON COLUMN m.a IS 'x';"
-        "ALTER MATERIALIZED VIEW m OWNER TO pg_monitor; ALTER MATERIALIZED VIEW m CLUSTER ON mi;"
-        "ALTER MATERIALIZED VIEW m ALTER b SET STORAGE PLAIN, ALTER b SET STATISTICS 7;",
+        (
+            "CREATE INDEX mi ON m (a); ALTER MATERIALIZED VIEW m SET (fillfactor = 70);"
+            "COMMENT ON MATERIALIZED VIEW m IS 'x'; COMMENT ON COLUMN m.a IS 'x';"
+            "ALTER MATERIALIZED VIEW m OWNER TO pg_monitor; ALTER MATERIALIZED VIEW m CLUSTER ON mi;"
+            "ALTER MATERIALIZED VIEW m ALTER b SET STORAGE PLAIN, ALTER b SET STATISTICS 7;"
+        ),
     ),
     "table": (13, _T, "CREATE TABLE u (id int PRIMARY KEY, o int REFERENCES other);"),
     "table as a child": (13, _T, "CREATE TABLE u (d int) INHERITS (t);"),
@@ -240,7 +246,8 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     ),
     "index of a partition attached": (
         13,
-        _PARTS + "CREATE INDEX pi ON ONLY p (b); CREATE INDEX p1i ON p1 (b);",
+        _PARTS + "CREATE INDEX pi ON ONLY p (b); CREATE INDEX p1i ON p1 (b);"
+        "COMMENT ON INDEX p1i IS 'x';",
         "ALTER INDEX pi ATTACH PARTITION p1i;",
     ),
     "partition goes": (13, _PARTS, "DROP TABLE p1;"),
@@ -259,13 +266,17 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "domain": (
         13,
         _OTHER + "CREATE DOMAIN d AS int; CREATE TABLE t (a d); INSERT INTO t VALUES (1);",
-        "ALTER DOMAIN d SET NOT NULL; ALTER DOMAIN d ADD CONSTRAINT positive CHECK (VALUE > 0);"
-        "ALTER DOMAIN d SET DEFAULT 3;",
+        (
+            "ALTER DOMAIN d SET NOT NULL; ALTER DOMAIN d ADD CONSTRAINT positive CHECK (VALUE > 0);"
+            "ALTER DOMAIN d SET DEFAULT 3;"
+        ),
     ),
     "domain, checked later": (
         13,
-        "CREATE DOMAIN d AS int; CREATE TABLE t (a d); INSERT INTO t VALUES (1);"
-        "ALTER DOMAIN d ADD CONSTRAINT positive CHECK (VALUE > 0) NOT VALID;",
+        (
+            "CREATE DOMAIN d AS int; CREATE TABLE t (a d); INSERT INTO t VALUES (1);"
+            "ALTER DOMAIN d ADD CONSTRAINT positive CHECK (VALUE > 0) NOT VALID;"
+        ),
         "ALTER DOMAIN d VALIDATE CONSTRAINT positive;",
     ),
     "composite": (
@@ -286,14 +297,18 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "enum whose labels go": (
         13,
         "CREATE TYPE en AS ENUM ('a', 'b'); CREATE TABLE t (x en DEFAULT 'a'); INSERT INTO t VALUES ('a');",
-        "ALTER TABLE t ALTER x DROP DEFAULT; DROP TYPE en CASCADE; CREATE TYPE en AS ENUM ('a');"
-        "ALTER TABLE t ADD x en DEFAULT 'a';",
+        (
+            "ALTER TABLE t ALTER x DROP DEFAULT; DROP TYPE en CASCADE; CREATE TYPE en AS ENUM ('a');"
+            "ALTER TABLE t ADD x en DEFAULT 'a';"
+        ),
     ),
     "sequence": (
         13,
         _T + "CREATE SEQUENCE sq;",
-        "ALTER SEQUENCE sq INCREMENT BY 2; ALTER SEQUENCE sq OWNED BY t.a;"
-        "COMMENT ON SEQUENCE sq IS 'x'; GRANT USAGE ON SEQUENCE sq TO PUBLIC;",
+        (
+            "ALTER SEQUENCE sq INCREMENT BY 2; ALTER SEQUENCE sq OWNED BY t.a;"
+            "COMMENT ON SEQUENCE sq IS 'x'; GRANT USAGE ON SEQUENCE sq TO PUBLIC;"
+        ),
     ),
     "sequence behind a default": (
         13,
@@ -349,16 +364,22 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "renamed sequence of an identity": (
         13,
         "CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s1), b text);",
-        "ALTER SEQUENCE s1 RENAME TO s2; ALTER SEQUENCE s2 INCREMENT BY 2; COMMENT ON SEQUENCE s2 IS 'x';"
-        "ALTER TABLE t ALTER a SET GENERATED BY DEFAULT;",
+        (
+            "ALTER SEQUENCE s1 RENAME TO s2; ALTER SEQUENCE s2 INCREMENT BY 2; COMMENT ON SEQUENCE s2 IS 'x';"
+            "ALTER TABLE t ALTER a SET GENERATED BY DEFAULT;"
+        ),
     ),
     "foreign table": (
         13,
-        "CREATE FOREIGN DATA WRAPPER w1x; CREATE SERVER s1x FOREIGN DATA WRAPPER w1x;"
-        "CREATE FOREIGN TABLE ft (a int, b int) SERVER s1x;",
-        "ALTER TABLE ft ADD c int DEFAULT 3; ALTER TABLE ft ALTER a SET NOT NULL;"
-        "ALTER TABLE ft ADD CONSTRAINT pos CHECK (a > 0); COMMENT ON FOREIGN TABLE ft IS 'x';"
-        "ALTER FOREIGN TABLE ft OWNER TO pg_monitor; ALTER TABLE ft DROP b;",
+        (
+            "CREATE FOREIGN DATA WRAPPER w1x; CREATE SERVER s1x FOREIGN DATA WRAPPER w1x;"
+            "CREATE FOREIGN TABLE ft (a int, b int) SERVER s1x;"
+        ),
+        (
+            "ALTER TABLE ft ADD c int DEFAULT 3; ALTER TABLE ft ALTER a SET NOT NULL;"
+            "ALTER TABLE ft ADD CONSTRAINT pos CHECK (a > 0); COMMENT ON FOREIGN TABLE ft IS 'x';"
+            "ALTER FOREIGN TABLE ft OWNER TO pg_monitor; ALTER TABLE ft DROP b;"
+        ),
     ),
     "generated no more, with a default": (
         13,
@@ -368,13 +389,15 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "new table with all that is said of columns": (
         14,
         "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';",
-        "CREATE TABLE t (a int DEFAULT one(), b text, c int GENERATED ALWAYS AS IDENTITY);"
-        "COMMENT ON COLUMN t.a IS 'x'; ALTER TABLE t ALTER b SET STORAGE EXTERNAL,"
-        " ALTER b SET COMPRESSION pglz, ALTER b SET STATISTICS 7, ALTER b SET (n_distinct = 7);"
-        "COMMENT ON SEQUENCE t_c_seq IS 'x'; ALTER TABLE t ENABLE ROW LEVEL SECURITY,"
-        " FORCE ROW LEVEL SECURITY; CREATE RULE r AS ON DELETE TO t DO ALSO NOTHING;"
-        "ALTER TABLE t DISABLE RULE r; "
-        "CREATE SEQUENCE own; ALTER SEQUENCE own OWNER TO pg_monitor;",
+        (
+            "CREATE TABLE t (a int DEFAULT one(), b text, c int GENERATED ALWAYS AS IDENTITY);"
+            "COMMENT ON COLUMN t.a IS 'x'; ALTER TABLE t ALTER b SET STORAGE EXTERNAL,"
+            " ALTER b SET COMPRESSION pglz, ALTER b SET STATISTICS 7, ALTER b SET (n_distinct = 7);"
+            "COMMENT ON SEQUENCE t_c_seq IS 'x'; ALTER TABLE t ENABLE ROW LEVEL SECURITY,"
+            " FORCE ROW LEVEL SECURITY; CREATE RULE r AS ON DELETE TO t DO ALSO NOTHING;"
+            "ALTER TABLE t DISABLE RULE r; "
+            "CREATE SEQUENCE own; ALTER SEQUENCE own OWNER TO pg_monitor;"
+        ),
     ),
     "serial with another owner": (
         13,
@@ -394,30 +417,38 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "key with details": (
         13,
         _T,
-        "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a) WITH (fillfactor = 70);"
-        "ALTER TABLE t CLUSTER ON u; COMMENT ON INDEX u IS 'x'; COMMENT ON CONSTRAINT u ON t IS 'y';",
+        (
+            "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a) WITH (fillfactor = 70);"
+            "ALTER TABLE t CLUSTER ON u; COMMENT ON INDEX u IS 'x'; COMMENT ON CONSTRAINT u ON t IS 'y';"
+        ),
     ),
     "key of a partition as its whole's": (
         13,
         _PARTS
         + "ALTER TABLE p ADD CONSTRAINT u UNIQUE (a, b); COMMENT ON CONSTRAINT p1_a_b_key ON p1 IS 'x';"
         "COMMENT ON INDEX p1_a_b_key IS 'x'; ALTER TABLE p1 CLUSTER ON p1_a_b_key;",
-        "COMMENT ON CONSTRAINT p1_a_b_key ON p1 IS NULL; COMMENT ON INDEX p1_a_b_key IS NULL;"
-        "ALTER TABLE p1 SET WITHOUT CLUSTER;",
+        (
+            "COMMENT ON CONSTRAINT p1_a_b_key ON p1 IS NULL; COMMENT ON INDEX p1_a_b_key IS NULL;"
+            "ALTER TABLE p1 SET WITHOUT CLUSTER;"
+        ),
     ),
     "index of a partition as its whole's": (
         13,
         _PARTS
         + "CREATE INDEX pi ON p ((b + 1)); ALTER INDEX p1_expr_idx ALTER COLUMN 1 SET STATISTICS 7;"
         "COMMENT ON INDEX p1_expr_idx IS 'x'; ALTER TABLE p1 CLUSTER ON p1_expr_idx;",
-        "ALTER INDEX p1_expr_idx ALTER COLUMN 1 SET STATISTICS -1; COMMENT ON INDEX p1_expr_idx IS NULL;"
-        "ALTER TABLE p1 SET WITHOUT CLUSTER;",
+        (
+            "ALTER INDEX p1_expr_idx ALTER COLUMN 1 SET STATISTICS -1; COMMENT ON INDEX p1_expr_idx IS NULL;"
+            "ALTER TABLE p1 SET WITHOUT CLUSTER;"
+        ),
     ),
     "index with details": (
         13,
         _T,
-        "CREATE INDEX i2 ON t ((a + 1)); ALTER INDEX i2 ALTER COLUMN 1 SET STATISTICS 7;"
-        "ALTER TABLE t CLUSTER ON i2; COMMENT ON INDEX i2 IS 'x';",
+        (
+            "CREATE INDEX i2 ON t ((a + 1)); ALTER INDEX i2 ALTER COLUMN 1 SET STATISTICS 7;"
+            "ALTER TABLE t CLUSTER ON i2; COMMENT ON INDEX i2 IS 'x';"
+        ),
     ),
     "statistics target": (
         13,
@@ -428,19 +459,23 @@ CASES: Mapping[str, tuple[int, str, str]] = {
         15,
         _INDEXED
         + "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a); CREATE MATERIALIZED VIEW m AS SELECT a FROM t;",
-        "ALTER TABLE t SET TABLESPACE {space}; ALTER INDEX i SET TABLESPACE {space};"
-        "ALTER INDEX u SET TABLESPACE {space}; ALTER MATERIALIZED VIEW m SET TABLESPACE {space};"
-        "CREATE INDEX z ON t (c) TABLESPACE {space};"
-        "ALTER TABLE t ADD CONSTRAINT zu UNIQUE (c) USING INDEX TABLESPACE {space};",
+        (
+            "ALTER TABLE t SET TABLESPACE {space}; ALTER INDEX i SET TABLESPACE {space};"
+            "ALTER INDEX u SET TABLESPACE {space}; ALTER MATERIALIZED VIEW m SET TABLESPACE {space};"
+            "CREATE INDEX z ON t (c) TABLESPACE {space};"
+            "ALTER TABLE t ADD CONSTRAINT zu UNIQUE (c) USING INDEX TABLESPACE {space};"
+        ),
     ),
     "options of a materialized view's column": (
         13,
         _T
         + "CREATE MATERIALIZED VIEW m AS SELECT a, b FROM t; CREATE MATERIALIZED VIEW n AS SELECT a FROM t;"
         "ALTER MATERIALIZED VIEW n ALTER a SET (n_distinct = 7);",
-        "ALTER MATERIALIZED VIEW m ALTER a SET (n_distinct = 7);"
-        "ALTER MATERIALIZED VIEW n ALTER a RESET (n_distinct);"
-        "ALTER MATERIALIZED VIEW n REPLICA IDENTITY FULL;",
+        (
+            "ALTER MATERIALIZED VIEW m ALTER a SET (n_distinct = 7);"
+            "ALTER MATERIALIZED VIEW n ALTER a RESET (n_distinct);"
+            "ALTER MATERIALIZED VIEW n REPLICA IDENTITY FULL;"
+        ),
     ),
     "version of a server": (
         13,
@@ -450,32 +485,44 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "event trigger": (
         13,
         "CREATE FUNCTION ev() RETURNS event_trigger LANGUAGE plpgsql AS 'begin end';",
-        "CREATE EVENT TRIGGER et ON ddl_command_end WHEN TAG IN ('CREATE CONVERSION')"
-        " EXECUTE FUNCTION ev(); ALTER EVENT TRIGGER et DISABLE;",
+        (
+            "CREATE EVENT TRIGGER et ON ddl_command_end WHEN TAG IN ('CREATE CONVERSION')"
+            " EXECUTE FUNCTION ev(); ALTER EVENT TRIGGER et DISABLE;"
+        ),
     ),
     "default rights": (
         13,
         "ALTER DEFAULT PRIVILEGES FOR ROLE pg_monitor REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE pg_monitor GRANT EXECUTE ON FUNCTIONS TO PUBLIC;"
-        "ALTER DEFAULT PRIVILEGES FOR ROLE pg_monitor GRANT SELECT ON TABLES TO PUBLIC;",
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE pg_monitor GRANT EXECUTE ON FUNCTIONS TO PUBLIC;"
+            "ALTER DEFAULT PRIVILEGES FOR ROLE pg_monitor GRANT SELECT ON TABLES TO PUBLIC;"
+        ),
     ),
     "text search": (
         13,
-        "CREATE TEXT SEARCH CONFIGURATION ts (PARSER = pg_catalog.default);"
-        "ALTER TEXT SEARCH CONFIGURATION ts ADD MAPPING FOR word WITH simple;"
-        "ALTER TEXT SEARCH CONFIGURATION ts ADD MAPPING FOR url WITH simple;"
-        "CREATE TEXT SEARCH DICTIONARY td (TEMPLATE = pg_catalog.simple, accept = true);",
-        "ALTER TEXT SEARCH CONFIGURATION ts DROP MAPPING FOR url;"
-        "ALTER TEXT SEARCH CONFIGURATION ts ADD MAPPING FOR email WITH simple;"
-        "ALTER TEXT SEARCH DICTIONARY td (accept = false);",
+        (
+            "CREATE TEXT SEARCH CONFIGURATION ts (PARSER = pg_catalog.default);"
+            "ALTER TEXT SEARCH CONFIGURATION ts ADD MAPPING FOR word WITH simple;"
+            "ALTER TEXT SEARCH CONFIGURATION ts ADD MAPPING FOR url WITH simple;"
+            "CREATE TEXT SEARCH DICTIONARY td (TEMPLATE = pg_catalog.simple, accept = true);"
+        ),
+        (
+            "ALTER TEXT SEARCH CONFIGURATION ts DROP MAPPING FOR url;"
+            "ALTER TEXT SEARCH CONFIGURATION ts ADD MAPPING FOR email WITH simple;"
+            "ALTER TEXT SEARCH DICTIONARY td (accept = false);"
+        ),
     ),
     "operators": (
         13,
-        "CREATE FUNCTION eq(int, text) RETURNS bool LANGUAGE sql AS 'SELECT true';"
-        "CREATE OPERATOR === (FUNCTION = eq, LEFTARG = int, RIGHTARG = text);",
-        "ALTER OPERATOR === (int, text) SET (RESTRICT = eqsel, JOIN = eqjoinsel);"
-        "CREATE OPERATOR FAMILY fam USING btree;"
-        "ALTER OPERATOR FAMILY fam USING btree ADD FUNCTION 1 (int, int8) btint48cmp(int, int8);",
+        (
+            "CREATE FUNCTION eq(int, text) RETURNS bool LANGUAGE sql AS 'SELECT true';"
+            "CREATE OPERATOR === (FUNCTION = eq, LEFTARG = int, RIGHTARG = text);"
+        ),
+        (
+            "ALTER OPERATOR === (int, text) SET (RESTRICT = eqsel, JOIN = eqjoinsel);"
+            "CREATE OPERATOR FAMILY fam USING btree;"
+            "ALTER OPERATOR FAMILY fam USING btree ADD FUNCTION 1 (int, int8) btint48cmp(int, int8);"
+        ),
     ),
     "new composite with words": (
         13,
@@ -484,11 +531,15 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     ),
     "default that lets go": (
         13,
-        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';"
-        "CREATE TABLE t (a bigint DEFAULT one());",
-        "ALTER TABLE t ALTER a DROP DEFAULT; DROP FUNCTION one();"
-        "CREATE FUNCTION one() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';"
-        "ALTER TABLE t ALTER a SET DEFAULT one();",
+        (
+            "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+            "CREATE TABLE t (a bigint DEFAULT one());"
+        ),
+        (
+            "ALTER TABLE t ALTER a DROP DEFAULT; DROP FUNCTION one();"
+            "CREATE FUNCTION one() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';"
+            "ALTER TABLE t ALTER a SET DEFAULT one();"
+        ),
     ),
 }
 
@@ -503,7 +554,10 @@ APART = frozenset(
 
 # Places that no server of ours can be brought to, and why.
 _NO_PROVIDER = "no server of ours has a provider of labels; a label locks what it is on, shortly"
-UNREACHED: Mapping[str, str] = dict.fromkeys(
+UNREACHED: Mapping[str, str] = {
+    # Such an index is made by making the whole one.
+    "indexes._index 5": "an index that is made as a part of one that is there already"
+} | dict.fromkeys(
     (
         "privileges.LABEL 1",
         "privileges._change_label 1",

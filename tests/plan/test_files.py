@@ -13,9 +13,21 @@ from hypothesis import strategies as st
 from pgdrift.core.alike.normalise import Options
 from pgdrift.core.alike.presets import Presets
 from pgdrift.core.model import ObjectId, Snapshot
-from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Rows, Statement, Verb, Way
+from pgdrift.core.plan.model import (
+    FATES,
+    End,
+    Impact,
+    LeftOut,
+    Plan,
+    Proof,
+    Rows,
+    Statement,
+    Verb,
+    Way,
+)
 from pgdrift.core.plan.shown import review, script
-from pgdrift.core.plan.step import Lock, Step
+from pgdrift.core.plan.step import Held, Lock, Step
+from pgdrift.core.plan.weight import Weight
 from pgdrift.errors import ConfigError
 from pgdrift.reconcile import planfile
 
@@ -33,6 +45,7 @@ _steps = st.builds(
     st.sampled_from(["change type", "rename"]),
     st.sampled_from(Lock),
     st.lists(_name, max_size=2).map(tuple),
+    also=st.lists(st.builds(Held, _name, st.sampled_from(Lock)), max_size=2).map(tuple),
     rewrites=st.booleans(),
     loses=_text,
     alone=st.booleans(),
@@ -49,6 +62,9 @@ _ways = st.builds(
     st.lists(_left, max_size=2).map(tuple),
     st.lists(_text, max_size=2).map(tuple),
     st.dictionaries(_ids, st.lists(_ids, min_size=1, max_size=2).map(tuple), max_size=2),
+    st.lists(
+        st.builds(Impact, _ids, *[st.lists(_ids, max_size=2).map(tuple) for _ in FATES]), max_size=2
+    ).map(tuple),
 )
 _ends = st.builds(End, _text, _text, st.integers(130000, 190000))
 _some_left = st.lists(_left, max_size=2).map(tuple)
@@ -60,6 +76,10 @@ _proofs = st.builds(
 )
 _presets = st.builds(Presets, partition_names=st.lists(_name, max_size=2).map(tuple))
 _options = st.builds(Options, spelling=st.booleans(), presets=_presets)
+_count = st.none() | st.integers(0, 2**62)
+_weights = st.dictionaries(
+    _name, st.builds(Weight, _count, _count, _count, _count, _text), max_size=2
+)
 plans = st.builds(
     Plan,
     *(_ends, _ends, _ways, _ways),
@@ -67,6 +87,7 @@ plans = st.builds(
     proof=st.none() | _proofs,
     options=_options,
     aside=_some_left,
+    weights=_weights,
 )
 
 
@@ -105,8 +126,9 @@ def test_a_proof_of_another_plan_is_none() -> None:
     [
         "",
         "[]",
-        "pgdrift_plan: 2",
+        "pgdrift_plan: 3",
         "pgdrift_plan: 1",
+        "pgdrift_plan: 2",
         "a: [",
         "pgdrift_plan: 1\ntarget: 3",
         "&a [*a]",

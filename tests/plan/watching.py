@@ -189,7 +189,7 @@ def _differing(statement: Statement, seen: Seen) -> Iterator[str]:
         one, other = said.get(name, Lock.NONE), seen.held.get(name, Lock.NONE)
         if one is not other:
             yield f"said {one or 'no lock'} on {name}, took {other or 'none'}"
-    if not seen.there & {*step.locks}:
+    if step.on and step.on[0] not in seen.there:
         return
     if bool(seen.rewritten) != step.rewrites:
         yield f"said rewrites: {step.rewrites}, wrote anew {sorted(seen.rewritten) or 'nothing'}"

@@ -14,6 +14,7 @@ import typer
 
 from pgdrift.cli import exits, keeping, sides, work
 from pgdrift.cli.options import Config
+from pgdrift.cli.weighing import weights_of
 from pgdrift.core.alike.align import unsettled
 from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.alike.retell import retold
@@ -224,6 +225,7 @@ async def _plan(
             )
     finally:
         await reader.close()
+    plan = replace(plan, weights=await weights_of(plan, words[0], reader))
     unread = (*sides.unread_words(target.snapshot), *sides.unread_words(source.snapshot))
     return _Made(plan, of, unread)
 

@@ -10,6 +10,7 @@ from pgdrift.core.alike.normalise import Options
 from pgdrift.core.digest import content_digest
 from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.step import Step
+from pgdrift.core.plan.weight import Weights
 
 
 class Verb(StrEnum):
@@ -74,16 +75,52 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Impact:
+    """What hangs on one object, directly or by what hangs on it in turn.
+
+    falls: goes with it for good. rebuilt: is dropped along and made anew. stays: hangs on it, and
+    is left as it is. outside: hangs on it and is not compared. mentioned: has its name in a text.
+    """
+
+    object: ObjectId
+    falls: tuple[ObjectId, ...] = ()
+    rebuilt: tuple[ObjectId, ...] = ()
+    stays: tuple[ObjectId, ...] = ()
+    outside: tuple[ObjectId, ...] = ()
+    mentioned: tuple[ObjectId, ...] = ()
+
+    @property
+    def said(self) -> tuple[tuple[str, tuple[ObjectId, ...]], ...]:
+        """What there is to be told, each with the words for it."""
+        return tuple(
+            (words, those)
+            for words, those in (
+                ("falls with it", self.falls),
+                ("is dropped along and made anew", self.rebuilt),
+                ("hangs on it and stays", self.stays),
+                ("hangs on it and is not compared", self.outside),
+                ("has its name in its text, which may mean it or not", self.mentioned),
+            )
+            if those
+        )
+
+
+FATES = ("falls", "rebuilt", "stays", "outside", "mentioned")
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """All statements from one side to the other, what is left by hand, and remarks for people.
 
-    `hanging` is what hangs on each object that is dropped or changed, by pg_depend.
+    `hanging` is what hangs on each object that is dropped or changed, by pg_depend; `impacts` what
+    becomes of all that hangs on what goes, or gets another type.
     """
 
     statements: tuple[Statement, ...] = ()
     by_hand: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()
     hanging: Mapping[ObjectId, tuple[ObjectId, ...]] = field(default_factory=dict)
+    impacts: tuple[Impact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +174,7 @@ class Plan:
 
     `options` is what counted as a difference when it was made. `aside` is what differs and was
     not chosen: then the source is what the target becomes by the rest.
+    `weights` are of the target's tables when the plan was made, as far as somebody could tell.
     """
 
     target: End
@@ -147,6 +185,7 @@ class Plan:
     proof: Proof | None = None
     options: Options = field(default_factory=Options)
     aside: tuple[LeftOut, ...] = ()
+    weights: Weights = field(default_factory=dict)
 
     @property
     def binding(self) -> str:

@@ -12,18 +12,32 @@ from typing import TypeVar
 from pgdrift.core.alike.normalise import Options
 from pgdrift.core.alike.presets import Presets
 from pgdrift.core.model import ObjectId
-from pgdrift.core.plan.model import End, LeftOut, Plan, Proof, Rows, Statement, Verb, Way
+from pgdrift.core.plan.model import (
+    FATES,
+    End,
+    Impact,
+    LeftOut,
+    Plan,
+    Proof,
+    Rows,
+    Statement,
+    Verb,
+    Way,
+)
 from pgdrift.core.plan.step import Held, Lock, Step
+from pgdrift.core.plan.weight import Weight
 
 T = TypeVar("T")
 
-FORMAT = 1
+# 2 tells what is locked beside a table, and how large tables were; 1 knew of neither.
+FORMAT = 2
+_READ = (1, 2)
 
 
 def parse(body: object) -> Plan:
     """Return the plan that a parsed document holds."""
     of = _as(dict, body, "a plan")
-    if of.get("pgdrift_plan") != FORMAT:
+    if of.get("pgdrift_plan") not in _READ:
         raise ValueError(
             f"its format is {of.get('pgdrift_plan')!r}, and this pgdrift reads {FORMAT}"
         )
@@ -36,6 +50,7 @@ def parse(body: object) -> Plan:
         proof=_proof(of.get("proof")),
         options=_options(_get(of, "compare", dict, {})),
         aside=tuple(_left(x) for x in _get(of, "not_chosen", list, [])),
+        weights=dict(_weight(w) for w in _get(of, "tables", list, [])),
     )
 
 
@@ -71,7 +86,13 @@ def _way(of: Mapping[str, object], name: str) -> Way:
             _id(h): tuple(_id(d) for d in _get(_as(dict, h, "an object"), "dependants", list))
             for h in _get(way, "hanging", list)
         },
+        tuple(_impact(i) for i in _get(way, "impact", list, [])),
     )
+
+
+def _impact(row: object) -> Impact:
+    of = _as(dict, row, "an impact")
+    return Impact(_id(of), *(tuple(_id(d) for d in _get(of, n, list, [])) for n in FATES))
 
 
 def _statement(row: object) -> Statement:
@@ -109,6 +130,12 @@ def _left(row: object) -> LeftOut:
     of = _as(dict, row, "what is left by hand")
     names = (_as(str, n, "an attribute") for n in _get(of, "attributes", list, []))
     return LeftOut(_id(of), _get(of, "why", str), tuple(names))
+
+
+def _weight(row: object) -> tuple[str, Weight]:
+    of = _as(dict, row, "a table")
+    counts = [_as(int, of[n], n) if n in of else None for n in ("bytes", "rows", "reads", "writes")]
+    return _get(of, "name", str), Weight(*counts, since=_get(of, "since", str, ""))
 
 
 def _proof(row: object) -> Proof | None:

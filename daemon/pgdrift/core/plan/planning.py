@@ -13,6 +13,7 @@ from pgdrift.core.digest import canonical
 from pgdrift.core.model import Object, ObjectId, Snapshot
 from pgdrift.core.plan.draft import Draft, draft, leave_alone, with_world
 from pgdrift.core.plan.family import Hanging, below, reaching
+from pgdrift.core.plan.impact import impacts
 from pgdrift.core.plan.model import Statement, Way
 from pgdrift.core.plan.order import ordered
 from pgdrift.core.plan.rebuild import all_gone, all_made, rebuild
@@ -51,6 +52,7 @@ def way(
         tuple(sorted(drawn.by_hand.values(), key=lambda left: left.object)),
         (*_renames(before, after), *_circles(cut)),
         _hanging(drawn, deeds),
+        impacts(drawn, depends[0]),
     )
 
 

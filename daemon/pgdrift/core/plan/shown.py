@@ -9,8 +9,9 @@ from itertools import groupby
 
 from pgdrift.core.alike.normalise import Options
 from pgdrift.core.model import ObjectId, Value
-from pgdrift.core.plan.model import LeftOut, Plan, Proof, Rows, Statement, Way
+from pgdrift.core.plan.model import FATES, Impact, LeftOut, Plan, Proof, Rows, Statement, Way
 from pgdrift.core.plan.step import Lock, Step
+from pgdrift.core.plan.weight import Weight, Weights, grade, gravity, words
 from pgdrift.core.printable import one_line, printable
 from pgdrift.core.shown.render import code
 
@@ -21,6 +22,7 @@ _HEAD = (
     "SET check_function_bodies = off;",
 )
 _SUMMARY = 12
+_UNKNOWN: Weights = {}
 
 
 def script(plan: Plan, way: Way, title: str) -> str:
@@ -85,9 +87,11 @@ def left_line(left: LeftOut) -> str:
     return f"{left.object.kind.replace('_', ' ')} {left.object.name}{names}: {left.why}"
 
 
-def costs(statement: Statement) -> Iterator[str]:
-    """Give in words what a statement costs and risks."""
+def costs(statement: Statement, weights: Weights = _UNKNOWN) -> Iterator[str]:
+    """Give in words what a statement costs and risks, with how large and busy its tables are."""
     step = statement.step
+    if graded := grade(step, weights):
+        yield graded
     if step.loses:
         yield f"loses {step.loses}"
     if step.fails:
@@ -101,6 +105,8 @@ def costs(statement: Statement) -> Iterator[str]:
         yield "cannot run in a transaction"
     if step.note:
         yield step.note
+    # What it does to all of a table depends on how much that is.
+    yield from (f"{name}: {words(weights[name])}" for name in step.on if name in weights)
 
 
 def _locks(step: Step) -> Iterator[str]:
@@ -119,7 +125,7 @@ def text(plan: Plan, way: Way) -> str:
     lines: list[str] = []
     for s in way.statements:
         lines.append(one_line(f"{s.number}. {headline(s)}"))
-        lines += [f"   {one_line(cost)}" for cost in costs(s)]
+        lines += [f"   {one_line(cost)}" for cost in costs(s, plan.weights)]
         lines += [f"     {printable(line)}" for line in s.step.sql.splitlines()]
     lines += [f"by hand: {one_line(left_line(left))}" for left in way.by_hand]
     lines += [f"not chosen: {one_line(left_line(left))}" for left in plan.aside]
@@ -143,12 +149,12 @@ def review(plan: Plan) -> str:
         f"Fingerprints: target {code(plan.target.root)}, source {code(plan.source.root)}.",
         f"**{_escaped(standing(plan))}**",
         *_categories(plan.up),
-        *_hazards(plan.up),
+        *_hazards(plan.up, plan.weights),
         *_by_hand(plan),
         *_aside(plan),
         *_impact(plan.up),
-        *_all_statements(plan.up, "Up"),
-        *_all_statements(plan.down, "Down"),
+        *_all_statements(plan.up, "Up", plan.weights),
+        *_all_statements(plan.down, "Down", plan.weights),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -164,14 +170,17 @@ def _categories(way: Way) -> Iterator[str]:
     yield "\n".join(["| action | statements |", "|---|---:|", *rows]) if rows else "Nothing to do."
 
 
-def _hazards(way: Way) -> Iterator[str]:
+def _hazards(way: Way, weights: Weights) -> Iterator[str]:
+    """Give what may fail, lose or keep others waiting, what goes through most bytes first."""
     risky = [
         s for s in way.statements if s.step.loses or s.step.fails or s.step.rewrites or s.step.scans
     ]
     if risky:
+        risky.sort(key=lambda s: (-gravity(s.step, weights), s.number))
         yield "## Hazards"
         yield "\n".join(
-            f"- {s.number}, {code(headline(s))}: {_escaped('; '.join(costs(s)))}" for s in risky
+            f"- {s.number}, {code(headline(s))}: {_escaped('; '.join(costs(s, weights)))}"
+            for s in risky
         )
 
 
@@ -195,23 +204,27 @@ def _aside(plan: Plan) -> Iterator[str]:
 
 
 def _impact(way: Way) -> Iterator[str]:
-    if way.hanging:
+    if way.impacts:
         yield "## What hangs on it"
-        yield "\n".join(
-            f"- {code(f'{i.kind} {i.name}')}: "
-            + ", ".join(code(f"{d.kind} {d.name}") for d in those[:_SUMMARY])
-            for i, those in sorted(way.hanging.items())
-        )
+        yield "\n".join(line for impact in way.impacts for line in _impact_lines(impact))
 
 
-def _all_statements(way: Way, title: str) -> Iterator[str]:
+def _impact_lines(impact: Impact) -> Iterator[str]:
+    yield f"- {code(f'{impact.object.kind} {impact.object.name}')}"
+    for words_, those in impact.said:
+        more = f", and {len(those) - _SUMMARY} more" if len(those) > _SUMMARY else ""
+        named = ", ".join(code(f"{d.kind} {d.name}") for d in those[:_SUMMARY])
+        yield f"  - {words_}: {named}{more}"
+
+
+def _all_statements(way: Way, title: str, weights: Weights) -> Iterator[str]:
     yield f"## {title}"
     if not way.statements:
         yield "Nothing."
     for s in way.statements:
         # A body may hold a fence of its own.
         fence = "`" * max(3, _longest_run(s.step.sql) + 1)
-        said = "; ".join(costs(s))
+        said = "; ".join(costs(s, weights))
         yield f"{s.number}. {code(headline(s))}" + (f": {_escaped(said)}" if said else "")
         yield f"{fence}sql\n{s.step.sql};\n{fence}"
 
@@ -270,7 +283,7 @@ def left_json(left: LeftOut) -> dict[str, Value]:
 def plan_json(plan: Plan) -> dict[str, Value]:
     """Return a whole plan for programs, in the order in which a person would read it."""
     return {
-        "pgdrift_plan": 1,
+        "pgdrift_plan": 2,
         **{
             end: {"name": e.name, "fingerprint": e.root, "server_version": e.server_version}
             for end, e in (("target", plan.target), ("source", plan.source))
@@ -279,6 +292,7 @@ def plan_json(plan: Plan) -> dict[str, Value]:
         "compare": _options_json(plan.options),
         **({"not_chosen": [left_json(left) for left in plan.aside]} if plan.aside else {}),
         "proof": _proof_json(plan),
+        "tables": [{"name": n, **_weight_json(w)} for n, w in sorted(plan.weights.items())],
         **{title: _way_json(way) for title, way in (("up", plan.up), ("down", plan.down))},
     }
 
@@ -289,6 +303,12 @@ def _options_json(options: Options) -> Value:
         **said,
         "presets": {**said["presets"], "partition_names": list(options.presets.partition_names)},
     }
+
+
+def _weight_json(weight: Weight) -> dict[str, Value]:
+    of = {"bytes": weight.size, "rows": weight.rows, "reads": weight.reads, "writes": weight.writes}
+    known: dict[str, Value] = {n: v for n, v in of.items() if v is not None}
+    return {**known, "since": weight.since} if weight.since else known
 
 
 def _proof_json(plan: Plan) -> Value:
@@ -325,7 +345,14 @@ def _way_json(way: Way) -> dict[str, Value]:
             {**_id_json(i), "dependants": [_id_json(d) for d in those]}
             for i, those in sorted(way.hanging.items())
         ],
+        "impact": [_impact_json(impact) for impact in way.impacts],
     }
+
+
+def _impact_json(impact: Impact) -> dict[str, Value]:
+    fates = {n: getattr(impact, n) for n in FATES}
+    said = {n: [_id_json(d) for d in those] for n, those in fates.items() if those}
+    return {**_id_json(impact.object), **said}
 
 
 def _id_json(i: ObjectId) -> dict[str, Value]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.plan.sql import bracketed, last, spaced, upto
-from pgdrift.core.plan.step import Lock, Step
+from pgdrift.core.plan.step import Below, Lock, Step
 
 _UNIQUE, _PRIMARY = "UNIQUE", "PRIMARY KEY"
 _NULLS = "NULLS NOT DISTINCT"
@@ -43,5 +43,6 @@ def built_beside(found: Object, said: str) -> tuple[Step, ...]:
             "",
             Lock.ACCESS_EXCLUSIVE,
             (table,),
+            below=Below.ALL,
         ),
     )

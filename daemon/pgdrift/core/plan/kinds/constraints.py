@@ -68,7 +68,8 @@ def _add(found: Object, world: World) -> Iterator[Step]:
         scans = checked and not only and _reads(found, world)
         on = on if checked or not _of_domain(found) else ()
         lock = lock if on else Lock.NONE
-        yield Step(head, "", lock, on, below=Below.ALL, scans=scans, fails=fails, note=note)
+        down = Below.NOTHING if only else Below.ALL
+        yield Step(head, "", lock, on, below=down, scans=scans, fails=fails, note=note)
     yield from _details(found, world)
 
 
@@ -141,7 +142,8 @@ def _details(found: Object, world: World) -> Iterator[Step]:
             for s in options(f"ALTER INDEX {index}", (), found.attributes.get("options"))
         )
         if space := text(found, "tablespace"):
-            yield Step(f"ALTER INDEX {index} SET TABLESPACE {quote_ident(space)}")
+            said = f"ALTER INDEX {index} SET TABLESPACE {quote_ident(space)}"
+            yield Step(said, "move to tablespace", _HARD, (upto(found),))
         yield from targets(f"ALTER INDEX {index}", (), found.attributes.get("statistics"))
         if has(found, "clustered"):
             yield _cluster(found)

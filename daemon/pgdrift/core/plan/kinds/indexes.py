@@ -35,19 +35,33 @@ def _index(found: Object, world: World) -> Iterator[Step]:
         "",
         Lock.SHARE_UPDATE_EXCLUSIVE if online else Lock.SHARE,
         (_table(found),),
-        scans=not only and holds_rows(found.parent, world),
+        scans=not only and holds_rows(found.parent, world, _have_it(found, world)),
         below=Below.NOTHING if only else Below.PARTITIONS,
         alone=online,
         fails="rows have equal keys" if has(found, "unique") else "",
     )
     if space := text(found, "tablespace"):
-        yield Step(f"ALTER INDEX {whole(found)} SET TABLESPACE {quote_ident(space)}")
+        said = f"ALTER INDEX {whole(found)} SET TABLESPACE {quote_ident(space)}"
+        yield Step(said, "move to tablespace", _HARD, (_table(found),))
     yield from targets(f"ALTER INDEX {whole(found)}", (), found.attributes.get("statistics"))
     if has(found, "clustered"):
         yield _cluster(found)
     whole_index = text(found, "partition_of")
     if whole_index and ObjectId("index", split_dotted(whole_index)) not in world.made:
         yield _attached(found)
+
+
+def _have_it(found: Object, world: World) -> frozenset[ObjectId]:
+    """Return the partitions whose own index becomes a part of it."""
+    name = whole(found)
+    return frozenset(
+        part.parent
+        for part in world.there.values()
+        if part.id.kind == "index"
+        and part.id in world.here
+        and text(part, "partition_of") == name
+        and part.parent
+    )
 
 
 def _of_partitioned(found: Object, world: World) -> bool:
@@ -62,7 +76,10 @@ def _waits_for_parts(found: Object, world: World) -> bool:
 
 def _attached(found: Object) -> Step:
     return Step(
-        f"ALTER INDEX {text(found, 'partition_of')} ATTACH PARTITION {whole(found)}", "attach"
+        f"ALTER INDEX {text(found, 'partition_of')} ATTACH PARTITION {whole(found)}",
+        "attach",
+        _HARD,
+        (_table(found),),
     )
 
 

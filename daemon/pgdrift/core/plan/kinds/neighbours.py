@@ -16,14 +16,19 @@ _DEFAULT = "DEFAULT"
 _OF_ROWS = frozenset({"table", "materialized_view"})
 
 
-def holds_rows(i: ObjectId | None, world: World) -> bool:
-    """Tell whether there are rows to read: of its own, or of what is below a partitioned table."""
+def holds_rows(
+    i: ObjectId | None, world: World, besides: frozenset[ObjectId] = frozenset()
+) -> bool:
+    """Tell whether there are rows to read: of its own, or of what is below a partitioned table.
+
+    `besides` are those that need not be read.
+    """
     found = world.here.get(i) or world.there.get(i) if i else None
-    if found is None or found.id.kind not in _OF_ROWS:
+    if found is None or found.id.kind not in _OF_ROWS or found.id in besides:
         return False
     if not has(found, "partition_key"):
         return True
-    return any(holds_rows(part, world) for part in _partitions(found, world))
+    return any(holds_rows(part, world, besides) for part in _partitions(found, world))
 
 
 def _partitions(of: Object, world: World) -> Iterator[ObjectId]:

@@ -11,7 +11,7 @@ from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import quote_ident, split_dotted
 from pgdrift.core.plan.kinds.column_words import clause, inherited_differences
 from pgdrift.core.plan.kinds.common import options, with_options
-from pgdrift.core.plan.kinds.neighbours import joined, left_alone, reads_the_default
+from pgdrift.core.plan.kinds.neighbours import holds_rows, joined, left_alone, reads_the_default
 from pgdrift.core.plan.sql import has, spaced, text, texts, when, whole
 from pgdrift.core.plan.step import Below, ByHand, Held, Lock, Step, World, Writer
 
@@ -134,7 +134,7 @@ def _attached(after: Object, parent: str, world: World) -> Step:
         (whole(after),),
         also=joined(after, world, Lock.SHARE_UPDATE_EXCLUSIVE),
         below=Below.ALL,
-        scans=True,
+        scans=holds_rows(after.id, world),
         fails="a row does not fit the bounds",
     )
 

@@ -1,0 +1,178 @@
+"""Forms that let others write meanwhile, carried out on a real database with rows in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pgdrift.core.compare import compare
+from pgdrift.reconcile import apply as apply_module
+from pgdrift.reconcile import planfile
+from pgdrift.sources.embedded import EmbeddedServer
+from tests.conftest import MakeDatabase, run_sql
+from tests.daemon.house import until
+from tests.reconcile.test_apply import Hands, hands, seen, session, told_alike, value
+
+pytestmark = pytest.mark.db
+__all__ = ["hands"]  # a fixture: pytest finds it by its name
+
+BEFORE = """
+create type mood as enum ('sad', 'ok');
+create table owner (id int primary key);
+create table account (id int, code varchar(9), note text, of int, feels mood);
+insert into owner select n from generate_series(1, 100) n;
+insert into account select n, 'c' || n, 'n' || n, n, 'ok' from generate_series(1, 100) n;
+"""
+AFTER = """
+create type mood as enum ('sad', 'ok', 'glad');
+create table owner (id int primary key);
+create table account (id int primary key, code varchar(20) not null, note text, of int,
+    feels mood, level int not null default 3, constraint coded unique (code) include (note),
+    constraint owned foreign key (of) references owner, constraint noted check (note <> ''));
+create index account_of on account (of);
+"""
+# What each of them must be done by, and in which order its parts come.
+FORMS: Mapping[str, tuple[str, ...]] = {
+    "a new label": ("ALTER TYPE public.mood ADD VALUE 'glad'",),
+    "a wider text": ("ALTER COLUMN code TYPE character varying(20)",),
+    "not null": (
+        "IS NOT NULL) NOT VALID",
+        "VALIDATE CONSTRAINT",
+        "SET NOT NULL",
+        "DROP CONSTRAINT",
+    ),
+    "a constant default": ("ADD COLUMN level integer DEFAULT 3 NOT NULL",),
+    "an index": ("CREATE INDEX CONCURRENTLY account_of",),
+    "a unique key": ("CREATE UNIQUE INDEX CONCURRENTLY coded", "UNIQUE USING INDEX coded"),
+    "a primary key": (
+        "CREATE UNIQUE INDEX CONCURRENTLY account_pkey",
+        "PRIMARY KEY USING INDEX account_pkey",
+    ),
+    "a foreign key": ("ADD CONSTRAINT owned FOREIGN KEY", "VALIDATE CONSTRAINT owned"),
+    "a check": ("ADD CONSTRAINT noted CHECK", "VALIDATE CONSTRAINT noted"),
+}
+
+
+async def test_each_form_is_used_applied_beside_writers_and_taken_back(
+    make_database: MakeDatabase, hands: Hands, server: EmbeddedServer
+) -> None:
+    a, b = await make_database(sql=BEFORE), await make_database(sql=AFTER)
+    before, after = await seen(a), await seen(b)
+    node = await value(a, "select pg_relation_filenode('account')")
+    await hands.plan(a, b, online=True)
+    way = planfile.read(hands.folder)[0].up.statements
+    said = [s.step.sql for s in way]
+    for name, parts in FORMS.items():
+        places = [next((n for n, sql in enumerate(said) if part in sql), -1) for part in parts]
+        assert -1 not in places, (name, said)
+        assert places == sorted(places), name
+    assert not any(s.step.rewrites for s in way)
+    assert not [s.number for s in way if s.step.scans and s.step.lock.rank >= _KEEPS_WRITERS_OUT]
+
+    await hands.apply(a)
+    assert not told_alike(await seen(a), after)
+    assert await value(a, "select pg_relation_filenode('account')") == node
+    assert await value(a, "select count(*) from account where level = 3") == 100
+    async with session(a) as opened:
+        assert not await opened.fetch("select from pg_index where not indisvalid")
+        assert not await opened.fetch("select from pg_constraint where not convalidated")
+    await hands.roll_back(a)
+    # A label that was added cannot be taken; a type is made anew for that.
+    assert not compare(before, await seen(a)).changes
+
+
+_KEEPS_WRITERS_OUT = 2  # SHARE, and what is stronger
+
+
+async def test_a_key_that_rows_forbid_leaves_no_index_by_half_and_can_be_gone_on_with(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a = await make_database(sql=BEFORE)
+    b = await make_database(sql=BEFORE + "alter table account add constraint coded unique (code)")
+    after = await seen(b)
+    await hands.plan(a, b, online=True)
+    await run_sql(a, "insert into account values (101, 'c1', 'n', 1, 'ok')")
+    before = await seen(a)
+    error = await hands.refused(hands.apply(a))
+    assert "Key (code)=(c1) is duplicated" in str(error)
+    assert hands.states == ["failed", "pending"]
+    assert not compare(before, await seen(a)).changes
+    await run_sql(a, "delete from account where id = 101")
+    await hands.apply(a, resume=True)
+    assert hands.states == ["done", "done"]
+    assert not told_alike(await seen(a), after)
+
+
+async def test_an_index_that_a_killed_server_process_left_by_half_is_built_anew_on_resume(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a = await make_database(sql=BEFORE)
+    b = await make_database(sql=BEFORE + "alter table account add primary key (id)")
+    after = await seen(b)
+    await hands.plan(a, b, online=True)
+    async with session(a) as writer:
+        transaction = writer.transaction()
+        await transaction.start()
+        await writer.execute("insert into account values (102, 'x', 'n', 1, 'ok')")
+        running = asyncio.create_task(hands.apply(a))
+        half = "select count(*) from pg_index where indexrelid = to_regclass('account_pkey')"
+        await until(lambda: value(a, half), "the index is not begun")
+        ends = """select pg_terminate_backend(pid) from pg_stat_activity
+            where query like 'CREATE UNIQUE INDEX CONCURRENTLY%' and datname = current_database()"""
+        await value(a, ends)
+        error = await hands.refused(running)
+        await transaction.rollback()
+    assert error.reason == "in_doubt"
+    assert await value(
+        a, "select not indisvalid from pg_index where indexrelid = 'account_pkey'::regclass"
+    )
+    await _until_free(hands, a)
+    assert set(hands.states) == {"done"}
+    assert not told_alike(await seen(a), after)
+
+
+async def _until_free(hands: Hands, a: str) -> None:
+    from tests.reconcile.test_apply import _once_free
+
+    await _once_free(lambda: hands.apply(a, resume=True))
+
+
+async def test_what_cannot_be_built_beside_writers_says_so(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a = await make_database(sql=BEFORE)
+    excludes = "alter table account add constraint apart exclude using btree (id with =)"
+    b = await make_database(sql=BEFORE + excludes)
+    await hands.plan(a, b, online=True)
+    (statement,) = planfile.read(hands.folder)[0].up.statements
+    assert statement.step.note == "cannot be built beside writers"
+    await hands.apply(a)
+
+
+async def test_who_writes_is_kept_out_by_no_statement_for_longer_than_a_moment(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two statements of different transactions a row can be written."""
+    a, b = await make_database(sql=BEFORE), await make_database(sql=AFTER)
+    await hands.plan(a, b, online=True)
+    done, written = apply_module._is_done, list[int]()
+    waiting: list[asyncio.Task[Any]] = []
+
+    async def write(number: int) -> None:
+        sql = f"insert into account (id, code, note, of) values ({1000 + number}, 'w{number}', 'n', 1)"
+        await run_sql(a, sql)
+        written.append(number)
+
+    def then(work_: Any, *more: Any) -> None:
+        done(work_, *more)
+        waiting.append(asyncio.ensure_future(write(len(work_.done))))
+
+    monkeypatch.setattr(apply_module, "_is_done", then)
+    await hands.apply(a)
+    await asyncio.gather(*waiting)
+    count = planfile.read(hands.folder)[0].up.statements[-1].transaction
+    assert len(written) == count
+    assert await value(a, "select count(*) from account") == 100 + count
