@@ -24,6 +24,7 @@ from pgdrift.cli.past import blame, log
 from pgdrift.cli.plan import plan, prove
 from pgdrift.cli.reconcile import apply, plans, rehearse, rollback
 from pgdrift.cli.show import show
+from pgdrift.cli.store import store
 from pgdrift.cli.sync import sync
 from pgdrift.errors import ConfigError, PgdriftError
 from pgdrift.log import configure, redact
@@ -61,6 +62,7 @@ for _answer in (incidents, ack, silence, accept, unsilence):
 app.add_typer(sync, name="sync")
 app.add_typer(ledger, name="ledger")
 app.add_typer(alerts, name="alerts")
+app.add_typer(store, name="store")
 app.add_typer(config, name="config")
 
 
