@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 CHART = HERE / "pgdrift"
 _BEGIN, _END = "<!-- values, by `make docs` -->\n", "<!-- end of values -->"
 # What the chart itself gives, because it mounts and exposes what these name.
-_GIVEN = {"StoreSettings": "url", "WebSettings": "listen"}
+_GIVEN = (("StoreSettings", "url"), ("StoreSettings", "url_file"), ("WebSettings", "listen"))
 # May stand in clear while it holds no password, which the templates see to.
 _MAY_BE_CLEAR = "dsn"
 # Exactly one of these says where an environment is read.
@@ -108,7 +108,7 @@ def schema() -> str:
     whole = yaml.safe_load((HERE / "values.schema.yaml").read_text(encoding="utf-8"))
     settings = Settings.model_json_schema(by_alias=True)
     parts = settings.pop("$defs")
-    for section, key in _GIVEN.items():
+    for section, key in _GIVEN:
         del parts[section]["properties"][key]
     whole["properties"]["config"] = _own(settings)
     parts["EnvironmentSettings"]["oneOf"] = [{"required": [key]} for key in _ONE_OF]

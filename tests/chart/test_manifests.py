@@ -213,6 +213,31 @@ def test_the_account_of_the_pod_is_made_or_named(name: str) -> None:
         assert used == values(name)["serviceAccount"].get("name", "default")
 
 
+def test_replicas_share_a_store_on_a_server_and_have_no_disk() -> None:
+    daemon = one("StatefulSet", objects("replicas"))["spec"]
+    pod = daemon["template"]["spec"]
+    assert daemon["replicas"] == 3
+    assert "volumeClaimTemplates" not in daemon
+    assert {v["name"]: [*v][1] for v in pod["volumes"]}["data"] == "emptyDir"
+    (store,) = [v["secret"] for v in pod["volumes"] if v["name"] == "store"]
+    assert store["secretName"] == "pgdrift-store"
+    assert store["items"] == [{"key": "uri", "path": "url"}]
+    mounted = {m["name"]: m["mountPath"] for m in pod["containers"][0]["volumeMounts"]}
+    config = yaml.safe_load(
+        next(m["data"]["pgdrift.yaml"] for m in of_kind("ConfigMap", objects("replicas")))
+    )
+    assert config["store"] == {"url_file": f"{mounted['store']}/url"}
+    assert one("PodDisruptionBudget", objects("replicas"))["spec"]["maxUnavailable"] == 1
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_several_are_spread_over_nodes_where_nobody_says_otherwise(replicas: int) -> None:
+    given = values("replicas") | {"replicas": replicas, "topologySpreadConstraints": []}
+    pod = one("StatefulSet", parsed(rendered(given)))["spec"]["template"]["spec"]
+    keys = [c["topologyKey"] for c in pod.get("topologySpreadConstraints", [])]
+    assert keys == ["kubernetes.io/hostname"] * (replicas > 1)
+
+
 def test_rules_and_dashboards_arrive_as_they_are() -> None:
     """What stands in braces there is for Prometheus and Grafana, and no template of Helm's."""
     given = objects("production")

@@ -32,6 +32,10 @@ BAD = {
     "commonLabels: {'a b': c}": "'/commonLabels': additional properties 'a b' not allowed",
     "podLabels: {app.kubernetes.io/name: x}": "'': invalid propertyName 'app.kubernetes.io/name'",
     "reload: sometimes": "'/reload': value must be one of 'live', 'rollout'",
+    "replicas: 0": "'/replicas': minimum: got 0, want 1",
+    "replicas: '2'": "'/replicas': got string, want integer",
+    "storeSecret: {url: 'postgresql://x'}": "'/storeSecret': additional properties 'url' not allowed",
+    "config: {store: {url_file: /x}}": "'/config/store': additional properties 'url_file' not allowed",
     "persistence: {size: 1 GB}": "'/persistence/size': '1 GB' does not match pattern",
     "persistence: {accessMode: RWO}": "'/persistence/accessMode': value must be one of 'ReadWriteOnce',",
     "persistence: {enabled: 'no'}": "'/persistence/enabled': got string, want boolean",
@@ -103,6 +107,8 @@ REFUSED = {
     "config: {alerts: {channels: {t: {type: slack, channel: x, token_file: /run/secrets/slack}}}}": "config.alerts.channels.t.token_file is /run/secrets/slack: nothing is mounted there",
     "files: {pgdrift.yaml: x}": "files: pgdrift.yaml is what `config` is written to",
     "extraEnv: [{name: PGDRIFT_STORE__URL, value: x}]": "extraEnv: PGDRIFT_STORE__URL is given by the chart",
+    "extraEnv: [{name: PGDRIFT_STORE__URL_FILE, value: x}]": "extraEnv: PGDRIFT_STORE__URL_FILE is given by the chart",
+    "replicas: 2": "replicas is 2: a SQLite store has one daemon; several share a store on a PostgreSQL server",
     "extraEnv: [{name: PGDRIFT_WEB__LISTEN, value: x}]": "extraEnv: PGDRIFT_WEB__LISTEN is given by the chart",
 }
 

@@ -6,6 +6,7 @@ How many environments and disturbances is PGDRIFT_SHARED and PGDRIFT_DISTURBANCE
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import Counter
@@ -18,7 +19,7 @@ import pytest
 
 from pgdrift.demo.slack import SlackDouble
 from tests.conftest import MakeDatabase, run_sql
-from tests.daemon.house import CHANNEL, TOKEN, Json, all_text, until
+from tests.daemon.house import CHANNEL, TOKEN, Daemon, Json, all_text, until
 from tests.daemon.trio import Replica, Trio, trio
 from tests.sinks.mailserver import MailServer
 
@@ -84,6 +85,7 @@ async def test_whatever_becomes_of_replicas_each_environment_is_watched_by_one_a
         await replica.start()
     await shared.shared_by(*replicas)
     await shared.looked(await shared.now())
+    await each_tells_of_all(shared)
     began = await shared.now()
     changed: set[str] = set()
     mended: set[str] = set()
@@ -112,6 +114,33 @@ async def test_whatever_becomes_of_replicas_each_environment_is_watched_by_one_a
     assert all(w["held"] for w in written), why
     assert max(gaps(written)) < 2 * INTERVAL + LEASE + LEASE / 4 + SLACK, why
     check_messages(shared, await shared.ask("select * from delivery"), changed, why)
+
+
+async def each_tells_of_all(shared: Trio) -> None:
+    """See that each page tells of all environments, and the metrics of all pages of each once."""
+    watched: Counter[str] = Counter()
+    leaders = 0.0
+    for replica in shared.replicas:
+        daemon = replica.running
+        await daemon.watching()
+
+        async def knows_all(daemon: Daemon = daemon) -> bool:
+            status = json.loads((await daemon.get("/api/v1/status"))[1])
+            outcomes = {e["name"]: e["outcome"] for e in status["environments"]}
+            assert outcomes.keys() == shared.environments.keys()
+            assert len(status["replicas"]["members"]) == len(shared.replicas)
+            mine = [n for n, by in status["replicas"]["watched_by"].items() if by is not None]
+            return set(outcomes.values()) == {"in_sync"} and len(mine) == len(outcomes)
+
+        await until(knows_all, shared.said)
+        watched.update(name for (name,) in await daemon.metrics("pgdrift_environment_up"))
+        leaders += await daemon.metric("pgdrift_replica_leads") or 0
+    assert watched == dict.fromkeys(shared.environments, 1)
+    assert leaders == 1
+    said = await shared.replicas[0].house.pgdrift("status", "--format", "json")
+    assert said.code == 0, said.both
+    drill = await shared.replicas[1].house.pgdrift("drill")
+    assert drill.code == 0, drill.both
 
 
 async def change(shared: Trio, dice: random.Random, changed: set[str], mended: set[str]) -> None:

@@ -19,7 +19,7 @@ import asyncpg
 from pgdrift.demo.slack import SlackDouble
 from pgdrift.store import open_store
 from tests.conftest import run_sql
-from tests.daemon.house import ALL, Daemon, House, Json, through, until
+from tests.daemon.house import ALL, Daemon, House, through, until
 from tests.daemon.proxy import Proxy
 from tests.sinks.mailserver import MailServer
 
@@ -65,13 +65,6 @@ class Replica:
 
     def go_on(self) -> None:
         self.running.signal(signal.SIGCONT)
-
-    async def status(self) -> Json:
-        _, text = await self.running.get("/api/v1/status")
-        import json
-
-        found: Json = json.loads(text)
-        return found
 
 
 @dataclass
@@ -165,7 +158,8 @@ class Trio:
 
         async def nothing_waits() -> bool:
             waiting[:] = await self.ask(
-                "select id, state, reason, attempts from delivery where state not in ('done', 'failed')"
+                "select id, state, reason, attempts from delivery"
+                " where state not in ('done', 'failed')"
             )
             return not waiting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
 import subprocess
@@ -243,3 +244,16 @@ def test_a_real_file_system_that_is_full_or_read_only(tmp_path: Path) -> None:
         pytest.skip("no mount of its own is allowed here")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["full", "consistent", "unwritable"]
+
+
+def test_from_replicas_on_a_migration_only_adds() -> None:
+    """A release runs on the tables of the one after it, while pods are replaced one by one."""
+    folder = ROOT / "daemon" / "pgdrift" / "store" / "migrations" / "versions"
+    later = sorted(f for f in folder.glob("*.py") if f.name >= "0009")
+    assert later
+    allowed = {"create_table", "add_column", "create_index", "bulk_insert"}
+    for file in later:
+        called = set(re.findall(r"\bop\.(\w+)", file.read_text(encoding="utf-8")))
+        assert called <= allowed, f"{file.name}: {called - allowed}"
+        for column in re.findall(r"op\.add_column\((.*)\)", file.read_text(encoding="utf-8")):
+            assert "nullable=True" in column or "server_default" in column, file.name

@@ -25,6 +25,7 @@ from pgdrift.cli.plan import plan, prove
 from pgdrift.cli.plans import plans
 from pgdrift.cli.reconcile import apply, rehearse, rollback
 from pgdrift.cli.show import show
+from pgdrift.cli.store import store
 from pgdrift.cli.sync import sync
 from pgdrift.errors import ConfigError, PgdriftError
 from pgdrift.log import configure, redact
@@ -63,6 +64,7 @@ app.add_typer(plans, name="plans")
 app.add_typer(sync, name="sync")
 app.add_typer(ledger, name="ledger")
 app.add_typer(alerts, name="alerts")
+app.add_typer(store, name="store")
 app.add_typer(config, name="config")
 
 

@@ -210,6 +210,12 @@ class Store:
         await self.close()
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that reads: of one moment, however long it takes."""
+        async with self._reading() as c:
+            yield c
+
+    @asynccontextmanager
     async def _holding(self, duty: str) -> AsyncIterator[AsyncConnection]:
         """Write what one keeps at a time; on a store that is not shared, that is whoever asks."""
         if not self._fenced:

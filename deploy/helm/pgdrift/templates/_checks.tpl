@@ -4,9 +4,12 @@ and no password may stand in a URL. Says what is wrong and never the value.
 */}}
 {{- define "pgdrift.check" -}}
 {{- include "pgdrift.checkPart" (dict "root" . "at" "config" "part" .Values.config) }}
+{{- if and (gt (int .Values.replicas) 1) (not .Values.storeSecret.name) }}
+{{- printf "replicas is %d: a SQLite store has one daemon; several share a store on a PostgreSQL server, whose URL is in storeSecret" (int .Values.replicas) | fail }}
+{{- end }}
 {{- if hasKey .Values.files "pgdrift.yaml" }}{{ fail "files: pgdrift.yaml is what `config` is written to" }}{{ end }}
 {{- range .Values.extraEnv }}
-{{- if has .name (list "PGDRIFT_CONFIG" "PGDRIFT_STORE__URL" "PGDRIFT_WEB__LISTEN") }}
+{{- if has .name (list "PGDRIFT_CONFIG" "PGDRIFT_STORE__URL" "PGDRIFT_STORE__URL_FILE" "PGDRIFT_WEB__LISTEN") }}
 {{- printf "extraEnv: %s is given by the chart, which mounts and exposes what it names" .name | fail }}
 {{- end }}
 {{- end }}

@@ -94,8 +94,19 @@ capabilities:
 {{- define "pgdrift.config" -}}
 {{- $web := dict "listen" ":8080" }}
 {{- with include "pgdrift.publicUrl" . }}{{ $_ := set $web "public_url" . }}{{ end }}
-{{- $ours := dict "store" (dict "url" "sqlite:////var/lib/pgdrift/pgdrift.db") "web" $web }}
+{{- $store := dict "url" "sqlite:////var/lib/pgdrift/pgdrift.db" }}
+{{- if .Values.storeSecret.name }}{{ $store = dict "url_file" "/run/secrets/pgdrift-store/url" }}{{ end }}
+{{- $ours := dict "store" $store "web" $web }}
 {{- mergeOverwrite $ours (deepCopy .Values.config) | toYaml }}
+{{- end }}
+
+{{/* How pods are spread: as somebody said, or several of them over nodes, where that can be had. */}}
+{{- define "pgdrift.spread" -}}
+{{- if .Values.topologySpreadConstraints }}
+{{- toYaml .Values.topologySpreadConstraints }}
+{{- else if gt (int .Values.replicas) 1 }}
+- {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway}
+{{- end }}
 {{- end }}
 
 {{/* How ServiceMonitor and PodMonitor scrape. In: the values of one of them. */}}
