@@ -139,6 +139,7 @@ class Daemon:
             lambda: self._trays() if self._leads() else (),
             lambda: self.marks,
             self._replicas,
+            lambda: tuple(self.standings.values()) if self._leads() else (),
         )
         self.crew = self._crew()
         self.sparing = Sparing(self.store.touch)

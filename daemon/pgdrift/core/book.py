@@ -39,7 +39,7 @@ class Book:
     said that was not ended, also what came to its end since the last look. `against` is the last
     standing per yardstick, and `not_compared` and `notes` are the last ones too, so that a restart
     shows the last known state. `enacted` is which plans were run there since the last look that
-    could read, or a moment before. Times are UTC.
+    could read, or a moment before. `content` is the last standing's. Times are UTC.
     """
 
     environment: str
@@ -63,6 +63,7 @@ class Book:
     not_compared: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     enacted: tuple[Enactment, ...] = ()
+    content: str = ""
     key: bytes = field(default=b"", repr=False, compare=False)
     size: tuple[int, int] | None = field(default=None, compare=False)
 
@@ -96,6 +97,7 @@ class Step:
     histories: tuple[History, ...] | None = None
     against: tuple[Against, ...] | None = None
     not_compared: Mapping[str, int] | None = None
+    content: str | None = None
     notes: tuple[str, ...] | None = None
     incidents: tuple[Incident, ...] = ()
     notices: tuple[tuple[Notice, tuple[Address | str, ...]], ...] = ()

@@ -126,6 +126,7 @@ def seen(
     outcome, reason = _overall(against)
     judged = [*verdicts(watched, book, against), _reach(watched, reading, upstream)]
     told = tell(watched, book, judged, now)
+    content = content_of(watched, reading.snapshot)
     aside = {**_not_compared(look, expected, upstream.snapshot if upstream else None), **unlike}
     step = Step(
         environment=watched.name,
@@ -145,6 +146,7 @@ def seen(
         against=against,
         not_compared=aside,
         notes=(*reading.notes, *enacted.notes(reading.at_work, book.enacted, now)),
+        content=None if content == book.content else content,
         incidents=told.incidents,
         notices=told.notices,
         ended=told.ended,
@@ -256,7 +258,7 @@ def remembered(watched: Watched, book: Book) -> Standing:
         not_compared=book.not_compared,
         notes=book.notes,
         group=watched.group,
-        content=content_of(watched, book.snapshot),
+        content=book.content,
     )
 
 
@@ -465,13 +467,13 @@ def _standing(
         notes=book.notes if step.notes is None else step.notes,
         at_work=enacted.at_work(reading.at_work, book.enacted) if reading else "",
         group=watched.group,
-        content=content_of(watched, snapshot),
+        content=book.content if step.content is None else step.content,
     )
 
 
-def content_of(watched: Watched, snapshot: Snapshot | None) -> str:
+def content_of(watched: Watched, snapshot: Snapshot) -> str:
     """Return one digest of what is compared of an environment, in common words; where asked for."""
-    if snapshot is None or not watched.group:
+    if not watched.group:
         return ""
     common = retold(snapshot, watched.names, Names())
     return normalise(common, watched.options).root

@@ -38,13 +38,18 @@ class Metrics:
         trays: Callable[[], Iterable[Tray]] = tuple,
         marks: Callable[[], tuple[Mark, ...]] = tuple,
         replicas: Callable[[], Replicas | None] = lambda: None,
+        all_standings: Callable[[], Iterable[Standing]] | None = None,
     ) -> None:
-        """Take what a scrape shall ask; `now` gives the time, with a zone."""
+        """Take what a scrape shall ask; `now` gives the time, with a zone.
+
+        `all_standings` is what variants are told apart of, where that is more than `standings`.
+        """
         # Per process, and we are the process: a creation time per series would double the page.
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._standings, self._incidents, self._now = standings, incidents, now
         self._rules, self._ears, self._trays, self._marks = rules, ears, trays, marks
         self._replicas = replicas
+        self._all_standings = all_standings or (lambda: self._standings().values())
         self._environments: Mapping[str, Named] = {}
         # Those without series of their own.
         self._hidden: frozenset[str] = frozenset()
@@ -207,7 +212,7 @@ class Metrics:
             holding(self._marks(), self._now()),
             self._page,
             self._replicas(),
-            groups(every.values()),
+            groups(self._all_standings()),
             {name: tuple(of) for name, of in grouped.items()},
         )
 

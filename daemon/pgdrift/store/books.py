@@ -114,6 +114,7 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
         marks=await marks.about(c, row.name, row.looked_at),
         against=against,
         not_compared=codec.COUNTS.read(row.not_compared),
+        content=row.content or "",
         notes=codec.NOTES.read(row.notes),
         enacted=await plans.enacted(c, row.name, judged_until(against, row.seen_at)),
     )
@@ -199,6 +200,7 @@ def _look_values(step: Step) -> dict[str, Any]:
         "histories": _text(codec.HISTORIES, step.histories),
         "against": _text(codec.AGAINST, step.against),
         "not_compared": _text(codec.COUNTS, step.not_compared),
+        "content": step.content,
         "notes": _text(codec.NOTES, step.notes),
     }
     if step.outcome is not None:

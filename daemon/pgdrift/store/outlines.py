@@ -18,7 +18,7 @@ from pgdrift.store import tables
 
 _e, _s = tables.environment, tables.snapshot
 # What a standing is made of, but for the times, which each look moves.
-_SHOWN = (_e.c.outcome, _e.c.reason, _e.c.against, _e.c.not_compared, _e.c.notes)
+_SHOWN = (_e.c.outcome, _e.c.reason, _e.c.against, _e.c.not_compared, _e.c.notes, _e.c.content)
 _SIZE = text(
     "SELECT CAST(sum(pg_total_relation_size(c.oid)) AS bigint) FROM pg_catalog.pg_class AS c"
     " WHERE c.relkind = 'r' AND c.relname = ANY(CAST(:names AS text[]))"

@@ -180,6 +180,8 @@ environment = Table(
     Column("histories", Text, nullable=False),
     Column("against", Text, nullable=False),
     Column("not_compared", Text, nullable=False),
+    # One digest of all that is compared, for those of a group; None where nobody asked.
+    Column("content", Text),
     Column("notes", Text, nullable=False),
     Column("agreed_with", Text),
     Column("agreed_unknown", Text, nullable=False),

@@ -9,6 +9,7 @@ down_revision = "0009"
 
 def upgrade() -> None:
     op.add_column("snapshot", sa.Column("oids", sa.LargeBinary(), nullable=True))
+    op.add_column("environment", sa.Column("content", sa.Text(), nullable=True))
     op.create_table(
         "found",
         sa.Column("name", sa.Text(), nullable=False),
