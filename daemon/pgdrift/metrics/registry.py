@@ -28,7 +28,7 @@ _FROM_COMMIT = "pgdrift_commit_to_delivery_seconds"
 class Metrics:
     """All metrics of one process, in a registry of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the questions of one scrape
         self,
         standings: Callable[[], Mapping[str, Standing]],
         incidents: Callable[[], Iterable[Incident]],
