@@ -52,6 +52,7 @@ async def test_a_plan_comes_back_as_it_was_byte_for_byte(store: Store) -> None:
 
 async def test_a_beginning_of_several_names_is_refused(store: Store) -> None:
     twins: dict[str, KeptPlan] = {}
+    one = other = kept()
     for n in range(2000):
         one = kept(f"DROP TABLE t{n}")
         if (other := twins.setdefault(one.id[:4], one)) is not one:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from pgdrift.demo.catcher import Catcher, Post
 from pgdrift.demo.databases import DBA, Shop
-from pgdrift.demo.story import Clean, Expected, Finding, Step, Told
+from pgdrift.demo.story import Clean, Expected, Finding, Planned, Step, Told
 
 _POLL_SECONDS = 0.2
 _MOVED = {
@@ -94,9 +94,17 @@ class Stage:
         try:
             if isinstance(expected, Clean):
                 return clean(await _get(session, "/api/v1/status"), expected, done)
+            if isinstance(expected, Planned):
+                id_ = planned(await _get(session, "/api/v1/status"), expected)
+                return id_ and self._plan_words(expected, id_)
             return found(await _get(session, "/api/v1/findings"), expected)
         except aiohttp.ClientConnectionError:
             return None  # it does not serve yet
+
+    def _plan_words(self, of: Planned, id_: str) -> str:
+        export = f"pgdrift plans export {id_} --config {self.config}"
+        where = f"{self.url}/plans/{id_}"
+        return f"plan to make {of.environment} as {of.against}: {where}; to take it: {export}"
 
     def _line(self, label: str, words: str, style: str = "") -> None:
         self._say(Text(f"   {label:<9}", style="dim").append(words, style=style or "default"))
@@ -154,6 +162,15 @@ def clean(answer: Any, wanted: Clean, since: datetime) -> str | None:
     return f"{wanted.environment}: in sync with {with_whom}, {environment['objects']} objects"
 
 
+def planned(answer: Any, wanted: Planned) -> str | None:
+    """Return the id of the plan that was made for an incident, once there is one."""
+    for e in answer["environments"]:
+        if e["name"] == wanted.environment:
+            plans = (i["plan"] for i in e["incidents"] if i["against"] == wanted.against)
+            return next(filter(None, plans), None)
+    return None
+
+
 def told(caught: Catcher, wanted: Told) -> str | None:
     """Say which message came, when one with the words did, else return None."""
     if wanted.to.startswith("#"):
@@ -194,6 +211,8 @@ def _plain(expected: Expected) -> str:
             return f"{expected.severity} finding {expected.name}, {where}, {expected.direction}"
         case Clean():
             return f"{expected.environment} in sync"
+        case Planned():
+            return f"a plan for {expected.environment} against {expected.against}"
         case Told():
             return f"a message to {expected.to} with “{expected.words}”"
 

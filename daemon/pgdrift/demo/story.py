@@ -41,7 +41,15 @@ class Told:
     words: str
 
 
-Expected = Finding | Clean | Told
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An incident that must have its plan, made and not applied."""
+
+    environment: str
+    against: str
+
+
+Expected = Finding | Clean | Told | Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +146,14 @@ STORY: tuple[Step, ...] = (
     Step(
         title="A hotfix in production",
         done="Late at night anna, who is on call, creates an index on orders by hand.",
-        should="production is ahead of staging, by whom and when; it is protected: critical",
+        should="production is ahead of staging, by whom and when; it is protected: critical;"
+        " and there is a plan that would mend it",
         expected=(
             Finding("production", "staging", _INDEX, "ahead", "critical", who=DBA),
             Finding("production", "sync", _INDEX, "changed", "critical", who=DBA),
             Told(ONCALL_CHANNEL, "production is ahead of staging"),
             Told(DBA_MAIL, "production is ahead of staging"),
+            Planned("production", "staging"),
         ),
         act=_hotfix,
     ),

@@ -216,7 +216,7 @@ CREATE TABLE opened_by (
 	at BIGINT NOT NULL, 
 	CONSTRAINT pk_opened_by PRIMARY KEY (version)
 );
-INSERT INTO "opened_by" VALUES('0.1.0',1796035179738703);
+INSERT INTO "opened_by" VALUES('0.1.0',1796037102718320);
 CREATE TABLE page (
 	digest BLOB NOT NULL, 
 	bucket TEXT NOT NULL, 
@@ -256,7 +256,7 @@ CREATE TABLE seal (
 	"key" BLOB NOT NULL, 
 	CONSTRAINT pk_seal PRIMARY KEY (id)
 );
-INSERT INTO "seal" VALUES(1,X'5A265050FDA6DB96F3169C2A2C8466CE59DA0D1BA0036A53609F8795017ECAEE');
+INSERT INTO "seal" VALUES(1,X'B7C88D971A615C055CB4754A7399382EDB52948178C384C34D89FF046929CE06');
 CREATE TABLE snapshot (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	environment TEXT NOT NULL, 
@@ -354,7 +354,7 @@ CREATE INDEX ix_mark_ended_at ON mark (ended_at);
 CREATE INDEX ix_delivery_batch ON delivery (batch);
 CREATE INDEX ix_plan_made_at ON "plan" (made_at);
 CREATE INDEX ix_plan_incident_id ON "plan" (incident_id);
-CREATE INDEX ix_enactment_environment ON enactment (environment, ended_at);
+CREATE INDEX ix_enactment_environment_ended_at ON enactment (environment, ended_at);
 CREATE INDEX ix_enactment_plan_id ON enactment (plan_id);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('snapshot',16);

@@ -50,5 +50,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_enactment"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_enactment_environment", "enactment", ["environment", "ended_at"])
+    op.create_index("ix_enactment_environment_ended_at", "enactment", ["environment", "ended_at"])
     op.create_index("ix_enactment_plan_id", "enactment", ["plan_id"])
