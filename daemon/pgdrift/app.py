@@ -10,7 +10,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -154,7 +154,7 @@ class Daemon:
 
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
-        self.finding = Finding(self.settings, self.store.keep_found, _nobody)
+        self.finding = Finding(self.settings, self.store.keep_found, _nobody, self._turn)
         self.finding.begin(await self.store.found() if self.settings.discover else {})
         self.settings = self.finding.now()
         self._name_all()
@@ -226,7 +226,8 @@ class Daemon:
         """Watch who came, and no more who is gone, which is told of."""
         before, self.settings = self.settings, self.finding.now()
         self.servers.wanted(on_servers(self.settings))
-        await crew.stop(*moves.gone, *moves.moved)
+        deaf = [name for name in crew.listening - {*moves.gone} if not self._may_listen(name)]
+        await asyncio.gather(crew.stop(*moves.gone, *moves.moved, *deaf), self.servers.give_way())
         for name in moves.gone:
             book = await self.store.load(name, snapshots=False)
             why = f"is gone: the query of {before.environments[name].group} finds it no more"
@@ -236,7 +237,15 @@ class Daemon:
         self._name_all()
         for name in (*moves.come, *moves.moved):
             await self._show(name)
-            crew.start(name, group)
+        for name in dict.fromkeys((*moves.come, *moves.moved, *deaf)):
+            if name in self.settings.environments:
+                crew.start(name, group)
+
+    def _turn(self, dsn: Callable[[], str]) -> AbstractAsyncContextManager[None]:
+        return self.servers.of(dsn).turn(self.settings.defaults.timeout.total_seconds())
+
+    def _may_listen(self, name: str) -> bool:
+        return self.servers.of(self.settings.environments[name].read_dsn).share.listen
 
     def _crew(self) -> Crew:
         settlement = Settlement(self.scratch)
