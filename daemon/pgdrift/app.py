@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -162,7 +162,7 @@ class Daemon:
 
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
-        self.finding = Finding(self.settings, self.store.keep_found, _nobody)
+        self.finding = Finding(self.settings, self.store.keep_found, _nobody, self._turn)
         self.finding.begin(await self.store.found() if self.settings.discover else {})
         self.settings = self.finding.now()
         self._name_all()
@@ -244,8 +244,10 @@ class Daemon:
         """Watch who came, and no more who is gone, which is told of."""
         before, self.settings = self.settings, self.finding.now()
         self.servers.wanted(on_servers(self.settings))
-        mine = frozenset(filter(self._watches, (*moves.gone, *moves.moved)))
-        await self.crew.stop(*mine)
+        gone_or_moved = frozenset((*moves.gone, *moves.moved))
+        mine = frozenset(filter(self._watches, gone_or_moved))
+        deaf = [name for name in self.crew.listening - {*moves.gone} if not self._may_listen(name)]
+        await asyncio.gather(self.crew.stop(*mine, *deaf), self.servers.give_way())
         for name in mine.intersection(moves.gone):
             book = await self.store.load(name, snapshots=False)
             why = f"is gone: the query of {before.environments[name].group} finds it no more"
@@ -255,8 +257,9 @@ class Daemon:
         self._name_all()
         for name in (*moves.come, *moves.moved):
             await self._recall(name)
-            if self.fleet is None or name in mine:
-                self.crew.start(name, group)
+        again = mine.union(moves.come) if self.fleet is None else mine
+        for name in sorted(again.union(deaf).intersection(self.settings.environments)):
+            self.crew.start(name, group)
         if self.fleet:
             self.fleet.stirred.set()
 
@@ -312,6 +315,12 @@ class Daemon:
 
     def _show(self, standing: Standing) -> None:
         self.standings[standing.environment] = standing
+
+    def _turn(self, dsn: Callable[[], str]) -> AbstractAsyncContextManager[None]:
+        return self.servers.of(dsn).turn(self.settings.defaults.timeout.total_seconds())
+
+    def _may_listen(self, name: str) -> bool:
+        return self.servers.of(self.settings.environments[name].read_dsn).share.listen
 
     def _crew(self) -> Crew:
         settlement = Settlement(self.scratch)

@@ -93,6 +93,11 @@ class Crew:
         """The environments that are watched."""
         return frozenset(self._members)
 
+    @property
+    def listening(self) -> frozenset[str]:
+        """The environments whose servers are listened to, or are to be."""
+        return frozenset(name for name, _ in self._listeners())
+
     def start(self, name: str, group: asyncio.TaskGroup) -> None:
         """Watch an environment from now on, in this group; one that is watched goes on."""
         if name not in self._members:

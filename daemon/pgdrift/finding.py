@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
 from pgdrift.core.found import Answer, Database, Moves, Roll, called, chosen
@@ -47,11 +48,15 @@ async def found_now(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
 
 @dataclass(slots=True)
 class Finding:
-    """Who is found. `moved` is called with each answer that moved anybody, once it is kept."""
+    """Who is found. `moved` is called with each answer that moved anybody, once it is kept.
+
+    Inside `turn` a server may be asked to which a DSN leads.
+    """
 
     settings: Settings
     keep: Callable[[str, Mapping[str, Database]], Awaitable[None]]
     moved: Callable[[Moves], Awaitable[None]]
+    turn: Callable[[Callable[[], str]], AbstractAsyncContextManager[None]]
     rolls: dict[str, Roll] = field(default_factory=dict)
     said: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,7 +87,9 @@ class Finding:
     async def once(self, section: str) -> None:
         """Ask for one section, and keep and tell who moved."""
         try:
-            answer = await ask(self.settings.discover[section], self.settings.taken())
+            of = self.settings.discover[section]
+            async with self.turn(of.read_dsn):
+                answer = await ask(of, self.settings.taken())
         except PgdriftError as error:
             self._say(section, f"cannot be asked: {redact(str(error.args[0]))}")
             return

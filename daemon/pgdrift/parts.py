@@ -86,12 +86,17 @@ def servers_of(settings: Settings) -> Servers:
 
 
 def on_servers(settings: Settings) -> Mapping[str, tuple[Callable[[], str], bool]]:
-    """Return of each environment on a server how to find its DSN, and whether to listen to it."""
-    return {
+    """Return of each environment on a server how to find its DSN, and whether to listen to it.
+
+    Where databases are looked for, there is one more.
+    """
+    named = {
         name: (of.read_dsn, settings.listens(name))
         for name, of in settings.environments.items()
         if of.snapshot is None
     }
+    asked = {f"discover.{name}": (of.read_dsn, False) for name, of in settings.discover.items()}
+    return named | asked
 
 
 def probing(settings: Settings, names: Iterable[str]) -> float:

@@ -85,7 +85,7 @@ async def test_thirty_databases_are_watched_over_four_connections(
         await daemon.ready()
         await until(all_seen, lambda: daemon.said)
         for name in ("thirty_00", "thirty_29", "template"):
-            await daemon.look_again(name, 3)
+            await daemon.look_again(name)
         await execute(dsns[17], DRIFT)
         await house.root("thirty_17 has drifted")
         await daemon.end()

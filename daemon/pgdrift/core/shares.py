@@ -63,7 +63,7 @@ def _share(room: int, databases: int, ears: int) -> Share:
     listen = 0 < ears < left
     if listen:
         left -= ears
-    return Share(min(left, AT_ONCE), probe, left >= databases, listen)
+    return Share(min(left, AT_ONCE, databases), probe, left >= databases, listen)
 
 
 def given_up(asked: float, answered: float, now: float, patience: float) -> bool:

@@ -44,10 +44,13 @@ class Guest:
         Raises SourceError as `Server.turn` does.
         """
         async with self.server.turn(patience):
+            self.server.take(id(self))
             try:
                 yield
             finally:
-                if not self.server.share.keep:
+                if self.server.share.keep:
+                    self.server.keep(id(self), self.source.close)
+                else:
                     await self.source.close()
 
     async def read(self, book: Book) -> Reading:
@@ -93,4 +96,5 @@ class Guest:
 
     async def close(self) -> None:
         """Close the source."""
+        self.server.take(id(self))
         await self.source.close()

@@ -97,6 +97,11 @@ class Source:
         return "" if self._session is None else await life_of(self._session)
 
     @property
+    def closed(self) -> bool:
+        """Whether there is no connection now."""
+        return self._session is None
+
+    @property
     def last(self) -> Reading | None:
         """What was read last and may stand for the present, as long as nothing has moved."""
         return self._last

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +47,7 @@ class Server:
     _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
     _answered: float = 0.0
     _session: Connection | None = None
+    _kept: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     _probing: asyncio.Task[Stamp | None] | None = None
     _asked: float = 0.0
 
@@ -98,6 +99,20 @@ class Server:
             if not turn.done():
                 self._busy += 1
                 turn.set_result(None)
+
+    def keep(self, number: int, close: Callable[[], Awaitable[None]]) -> None:
+        """Remember a connection that is kept between looks, and how it is closed."""
+        self._kept[number] = close
+
+    def take(self, number: int) -> None:
+        """Forget a connection that is kept: somebody looks over it."""
+        self._kept.pop(number, None)
+
+    async def give_way(self) -> None:
+        """Close what was kept, where no more is to be."""
+        if not self.share.keep:
+            kept, self._kept = self._kept, {}
+            await asyncio.gather(*(close() for close in kept.values()))
 
     async def stamp(self, within: float) -> Stamp | None:
         """Return what the probe says, or said within so many seconds; None where it cannot."""
@@ -172,6 +187,10 @@ class Servers:
             # A DSN whose secret was rotated to another server: it waits for the next `wanted`.
             self._servers[where] = Server(where, dsn, Share(1))
         return self._servers[where]
+
+    async def give_way(self) -> None:
+        """Close what shares that have become smaller have no more room for."""
+        await asyncio.gather(*(server.give_way() for server in self._servers.values()))
 
     async def close(self) -> None:
         """Close all probes."""

@@ -69,6 +69,8 @@ from pgdrift.store.session import Session
 
 # Of how many snapshots of other environments one is held against, to hold nothing twice.
 _LIKE = 3
+# Fewer than the pool has connections: who waits for one of these is given up, for a turn nobody.
+_READERS = 4
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 P = ParamSpec("P")
@@ -133,6 +135,7 @@ class Store:
         self._fenced = False
         self._key = b""
         self._turn = asyncio.Lock()
+        self._readers = asyncio.Semaphore(_READERS)
         self._kept: dict[str, dict[int, Snapshot]] = {}
         self._known: snapshots_.Known = WeakValueDictionary()
 
@@ -236,7 +239,7 @@ class Store:
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
         with self._translated(self._path):
-            async with _cut_short(self._reader.begin()) as c:
+            async with self._readers, _cut_short(self._reader.begin()) as c:
                 yield c
 
     @_whole

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from sys import intern
 from typing import TypeAlias
 
 from pgdrift.core.digest import root_digest
@@ -253,7 +252,13 @@ def packed(objects: Mapping[ObjectId, Object]) -> Packed:
 def key_of(path: Sequence[str]) -> str:
     """Return the key of the group in which an object of this path lies."""
     # No name holds a zero byte.
-    return intern("\0".join(path[:2]))
+    return _one_key("\0".join(path[:2]))
+
+
+# As with groups: many databases have the same keys.
+@lru_cache(maxsize=1 << 13)
+def _one_key(key: str) -> str:
+    return key
 
 
 def differing(one: Packed, other: Packed, same: Same | None = None) -> Sides:
