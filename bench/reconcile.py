@@ -57,7 +57,7 @@ def pairs(corpus: Path | None, most: int) -> list[Path]:
 async def measure(stage: Stage, python: Path, folders: Sequence[Path], limit: float) -> list[Ratio]:
     """Return shares of the pairs in percent, how they relate, and how long a plan takes."""
     await _roles(stage.server, folders)
-    ours = await works(stage.server, folders, _pgdrift)
+    ours = await works(stage.server, folders, bring_by_plan)
     theirs = await works(stage.server, folders, lambda a, b: _migra(python, a, b))
     async with stage.changed_copy() as other:
         mine = await asyncio.to_thread(rival.spent, rival.PLAN, f"{stage.dsn}\n{other}\n")
@@ -129,7 +129,7 @@ async def _execute(dsn: str, sql: str) -> None:
         await session.close()
 
 
-async def _pgdrift(one: str, other: str) -> bool:
+async def bring_by_plan(one: str, other: str) -> bool:
     """Run our plan as `apply` does, transaction by transaction."""
     plan = make_plan((await plan_two.read(one), await plan_two.read(other)), ("a", "b"), _OURS)
     session = await asyncpg.connect(one)

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bench import reconcile
+from pgdrift.sources.embedded import EmbeddedServer
+from tests.scenario import fits
+
 pytestmark = [pytest.mark.db, pytest.mark.timeout(1300)]
 
 ROOT = Path(__file__).parents[1]
@@ -35,3 +39,18 @@ def test_the_benchmarks_measure_everything_that_is_documented() -> None:
     column = next(k for k in measured["kinds"] if k["kind"] == "column")
     assert column["rows"] > 20 * 12
     assert sum(k["cold"] for k in measured["kinds"]) == pytest.approx(1)
+
+
+async def test_a_pair_counts_as_brought_about_when_two_who_look_find_it_so(
+    server: EmbeddedServer,
+) -> None:
+    folders = [f for f in reconcile.pairs(None, 9) if fits(f, server.major)][1:4]
+
+    async def nothing(_: str, _other: str) -> bool:
+        return True
+
+    ours = await reconcile.works(server, folders, reconcile.bring_by_plan)
+    idle = await reconcile.works(server, folders, nothing)
+
+    assert ours.pairs == ours.ours == ours.dump > 0
+    assert (idle.pairs, idle.ours, idle.dump) == (ours.pairs, 0, 0)

@@ -50,6 +50,8 @@ def _cases(major: int) -> Iterator[Case]:
             yield Case(folder.name, *both)
 
 
+# Some thousand statements, one by one: on a machine that is shared, that takes its time.
+@pytest.mark.timeout(1800)
 async def test_locks_rewrites_and_scans_are_what_the_server_takes_and_does(
     make_database: MakeDatabase, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,11 +29,15 @@ WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S') AND c.oid >= 16384
 _SOME = _RELATIONS + " AND c.oid = ANY ($1::int8[])"
 # A lock on an index keeps out who uses its table, where a statement is about the index alone.
 _HELD = """
-SELECT coalesce(x.indrelid, l.relation)::int8 AS oid, l.mode::text AS mode
-FROM pg_catalog.pg_locks l
-LEFT JOIN pg_catalog.pg_index x
-    ON x.indexrelid = l.relation AND $2 AND l.mode = 'AccessExclusiveLock'
-WHERE l.pid = $1 AND l.locktype = 'relation' AND l.granted
+SELECT h.oid, h.mode, c.relkind IS NOT NULL AS there, pg_catalog.pg_relation_filenode(h.oid)::int8
+    AS node, pg_catalog.pg_stat_get_xact_numscans(h.oid) AS scans
+FROM (
+    SELECT coalesce(x.indrelid, l.relation)::int8 AS oid, l.mode::text AS mode
+    FROM pg_catalog.pg_locks l
+    LEFT JOIN pg_catalog.pg_index x
+        ON x.indexrelid = l.relation AND $2 AND l.mode = 'AccessExclusiveLock'
+    WHERE l.pid = $1 AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384
+) h LEFT JOIN pg_catalog.pg_class c ON c.oid = h.oid
 """
 _READ = """
 SELECT o, pg_catalog.pg_stat_get_xact_numscans(o::oid) FROM pg_catalog.unnest($1::int8[]) o
@@ -94,40 +98,46 @@ async def _together(
     session: asyncpg.Connection, _: str, statement: Statement, there: Relations
 ) -> Seen:
     before = await _scans_so_far(session, there)
-    await session.execute("BEGIN")
-    await session.execute(statement.step.sql)
+    sql = statement.step.sql
     # A key that is checked late is checked here, by its statement.
-    await session.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    of_index = statement.step.sql.startswith("ALTER INDEX")
-    rows = await session.fetch(_HELD, session.get_server_pid(), of_index)
+    await session.execute(f"BEGIN; {sql}; SET CONSTRAINTS ALL IMMEDIATE")
+    rows = await session.fetch(_HELD, session.get_server_pid(), sql.startswith("ALTER INDEX"))
     seen = _held(rows, there)
-    locked = list({r["oid"] for r in rows} & there.keys())
-    are = {r["oid"]: r for r in await session.fetch(_SOME, locked)}
-    after = dict(await session.fetch(_READ, locked))
-    await session.execute("COMMIT")
-    for oid in locked:
-        name = there[oid]["name"]
-        if oid in are and there[oid]["kind"] in "rm":
-            if are[oid]["node"] != there[oid]["node"]:
+    # Told at the end of the transaction, so that the next one begins at nothing.
+    tells = "SELECT pg_catalog.pg_stat_force_next_flush(); " * _tells(session)
+    await session.execute(f"{tells}COMMIT")
+    for row in rows:
+        if (was := there.get(row["oid"])) is None:
+            continue
+        name, kind = was["name"], was["kind"]
+        if row["there"] and kind in "rm":
+            if row["node"] != was["node"]:
                 seen.rewritten.add(name)
-            if after[oid] > before.get(oid, 0) and name in seen.held:
+            if row["scans"] > before.get(row["oid"], 0) and name in seen.held:
                 seen.read.add(name)
-        if oid not in are and there[oid]["kind"] == "S" and name not in statement.step.on:
+        if not row["there"] and kind == "S" and name not in statement.step.on:
             # What goes with its table, or its column, goes with the lock on that.
             seen.held.pop(name, None)
     seen.there = {r["name"] for r in there.values()}
-    for oid in locked:
-        there.pop(oid)
-    there.update(are)
+    await _forget(session, there, {r["oid"] for r in rows} & there.keys())
     return seen
+
+
+def _tells(session: asyncpg.Connection) -> bool:
+    return bool(session.get_server_version().major >= 15)
 
 
 async def _scans_so_far(session: asyncpg.Connection, there: Relations) -> dict[int, int]:
     """Return what a session has not told yet of transactions before, and so counts along."""
-    if session.get_server_version().major >= 15:
-        await session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
-        return {}
-    return dict(await session.fetch(_READ, list(there)))
+    return {} if _tells(session) else dict(await session.fetch(_READ, list(there)))
+
+
+async def _forget(session: asyncpg.Connection, there: Relations, changed: set[int]) -> None:
+    """Take what may have changed as it is now."""
+    are = {r["oid"]: r for r in await session.fetch(_SOME, list(changed))}
+    for oid in changed:
+        there.pop(oid)
+    there.update(are)
 
 
 async def _alone(
@@ -151,17 +161,13 @@ async def _alone(
     scans = await _scans(session, were)
     seen.read = {n for n in seen.held if scans.get(n, 0) > before.get(n, 0)}
     seen.there = {r["name"] for r in were.values()}
-    are = await relations(session)
-    for oid in list(were):
-        were.pop(oid)
-        if oid in are:
-            were[oid] = are[oid]
+    await _forget(session, were, set(were))
     return seen
 
 
 async def _scans(session: asyncpg.Connection, were: Mapping[int, asyncpg.Record]) -> dict[str, int]:
     """Return how often each relation was read from its first row on, as is told of all sessions."""
-    if session.get_server_version().major >= 15:
+    if _tells(session):
         await session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
     else:
         await asyncio.sleep(

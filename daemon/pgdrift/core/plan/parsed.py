@@ -134,8 +134,11 @@ def _left(row: object) -> LeftOut:
 
 def _weight(row: object) -> tuple[str, Weight]:
     of = _as(dict, row, "a table")
-    counts = [_as(int, of[n], n) if n in of else None for n in ("bytes", "rows", "reads", "writes")]
-    return _get(of, "name", str), Weight(*counts, since=_get(of, "since", str, ""))
+    size, rows, reads, writes = (
+        _as(int, of[n], n) if n in of else None for n in ("bytes", "rows", "reads", "writes")
+    )
+    since = _get(of, "since", str, "")
+    return _get(of, "name", str), Weight(size, rows, reads, writes, since)
 
 
 def _proof(row: object) -> Proof | None:
