@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pgdrift.core.model import Object, ObjectId, Value
 from pgdrift.core.names import dotted, quote_ident, split_dotted
@@ -316,7 +317,8 @@ def _identity_goes(before: Object, after: Object, _: World) -> Iterator[Step]:
     if old and new:
         yield _column(after, f"SET GENERATED {new.upper()}", "change identity")
     elif old:
-        yield _column(after, "DROP IDENTITY", "change identity")
+        gone = _column(after, "DROP IDENTITY", "change identity")
+        yield replace(gone, loses="where its sequence stands")
 
 
 def _settings_of_sequence(before: Object | None, after: Object, world: World) -> Iterator[Step]:
