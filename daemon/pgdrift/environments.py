@@ -245,6 +245,11 @@ class ScratchSettings(Section):
     embedded: Literal["auto", "never"] = Field(
         "auto", description="auto: may start a server of its own; never: only the one that is named"
     )
+    binaries: tuple[Path, ...] = Field(
+        (),
+        description="folders with initdb and postgres of more majors; a plan is proved on the"
+        " target's, where it is here or where packages put it",
+    )
 
     @model_validator(mode="after")
     def _one_dsn(self) -> ScratchSettings:

@@ -16,6 +16,7 @@ from pgdrift.core.shares import Budget
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
 from pgdrift.settings import Settings
+from pgdrift.sources.embedded import binaries_of
 from pgdrift.sources.files import FileSource
 from pgdrift.sources.reading import Source
 from pgdrift.sources.scratch import Scratch
@@ -50,10 +51,17 @@ def own_kinds(*, cluster: bool) -> frozenset[str]:
     return frozenset() if cluster else of_database()
 
 
-def scratch_of(settings: Settings) -> Scratch:
-    """Return the scratch server as it is configured; nothing is started yet."""
+def scratch_of(settings: Settings, major: int | None = None) -> Scratch:
+    """Return the scratch server as it is configured; nothing is started yet.
+
+    `major` is the one that it had better be of: so it is where we may choose, and have that one.
+    """
     of = settings.scratch
-    return Scratch(of.read_dsn if of.named else None, embedded=of.embedded == "auto")
+    chooses = major is not None and not of.named and of.embedded == "auto"
+    found = binaries_of(major, of.binaries) if chooses and major else None
+    return Scratch(
+        of.read_dsn if of.named else None, embedded=of.embedded == "auto", binaries=found
+    )
 
 
 def source(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,14 +18,17 @@ from pgdrift.cli.weighing import weights_of
 from pgdrift.core.alike.align import unsettled
 from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.alike.retell import retold
+from pgdrift.core.alike.spelling import Answers
 from pgdrift.core.model import Snapshot
 from pgdrift.core.plan import shown
 from pgdrift.core.plan.as_table import table
+from pgdrift.core.plan.choosing import Chosen, UnknownWordError, choose
 from pgdrift.core.plan.making import make_plan, planned
-from pgdrift.core.plan.model import Plan
+from pgdrift.core.plan.model import LeftOut, Plan
 from pgdrift.core.plan.record import State
 from pgdrift.core.plan.roles import roles
 from pgdrift.core.printable import one_line, printable
+from pgdrift.errors import ConfigError
 from pgdrift.reconcile import planfile
 from pgdrift.reconcile.prove import Ground, Likeness, Refused, Trial, prove_what_holds
 from pgdrift.reconcile.prove import prove as try_out
@@ -96,6 +99,15 @@ def plan(
         bool,
         typer.Option("--adopt", help="The other direction: make SOURCE as TARGET is."),
     ] = False,
+    findings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--findings",
+            metavar="OBJECT",
+            help="Reconcile only this, and what it needs: a name, a key (kind:name) or a glob over"
+            " keys; may be said several times. What stays different is listed.",
+        ),
+    ] = None,
     online: Annotated[
         bool,
         typer.Option(
@@ -123,7 +135,16 @@ def plan(
     With --prove, what the scratch server refuses is left by hand, in the server's own words.
     """
     words = (source, target) if adopt else (target, source)
-    made = asyncio.run(_plan(words, sides.Sides(config), online=online, proved=proved, rows=rows))
+    made = asyncio.run(
+        _plan(
+            words,
+            sides.Sides(config),
+            online=online,
+            proved=proved,
+            rows=rows,
+            findings=tuple(findings or ()),
+        )
+    )
     if output is not None:
         planfile.write(output, made.plan, made.of)
         typer.echo(f"{output}: {one_line(shown.standing(made.plan))}", err=True)
@@ -199,7 +220,13 @@ async def planned_for(
 
 
 async def _plan(
-    words: tuple[str, str], reader: sides.Sides, *, online: bool, proved: bool, rows: int = 0
+    words: tuple[str, str],
+    reader: sides.Sides,
+    *,
+    online: bool,
+    proved: bool,
+    rows: int = 0,
+    findings: Sequence[str] = (),
 ) -> _Made:
     try:
         await reader.prepare(*words)
@@ -213,21 +240,40 @@ async def _plan(
         normal = [normalise(s, options) for s in of]
         answers = await reader.settle(unsettled(normal[1], normal[0], options))
 
+        titles = (sides.title(words[0]), sides.title(words[1]))
+        aside: tuple[LeftOut, ...] = ()
+        if findings:
+            chosen = _chosen(of, findings, options, answers)
+            of, aside = (of[0], chosen.source), chosen.aside
+            titles = (titles[0], f"{titles[1]}, in part")
+
         def make(refused: Refused = ({}, {})) -> Plan:
-            titles = (sides.title(words[0]), sides.title(words[1]))
-            return make_plan(of, titles, options, answers.settled, online=online, refused=refused)
+            plan = make_plan(of, titles, options, answers.settled, online=online, refused=refused)
+            return replace(plan, aside=aside)
 
         plan = make()
         if proved and (plan.up.statements or plan.down.statements):
             likeness = Likeness(options, answers.settled)
             plan, _ = await prove_what_holds(
-                make, lambda p: _try(p, of, reader.scratch(), likeness, rows)
+                make,
+                lambda p: _try(p, of, reader.scratch_like(of[0].server_version), likeness, rows),
             )
     finally:
         await reader.close()
     plan = replace(plan, weights=await weights_of(plan, words[0], reader))
     unread = (*sides.unread_words(target.snapshot), *sides.unread_words(source.snapshot))
     return _Made(plan, of, unread)
+
+
+def _chosen(of: Sides, words: Sequence[str], options: Options, answers: Answers) -> Chosen:
+    try:
+        chosen = choose(of, words, options, answers.settled)
+    except UnknownWordError as error:
+        hint = "`pgdrift diff TARGET SOURCE` lists what differs"
+        raise ConfigError(str(error), reason="usage", hint=hint) from error
+    for i in chosen.drawn:
+        typer.echo(f"drawn in, for what was chosen needs it: {one_line(str(i))}", err=True)
+    return chosen
 
 
 async def _try(plan: Plan, of: Sides, scratch: Scratch, likeness: Likeness, rows: int) -> Trial:
@@ -239,6 +285,8 @@ async def _again(plan: Plan, of: Sides, config: Path | None, rows: int) -> Trial
     """Try a plan as it was made: what counted as a difference then counts now."""
     reader = sides.Sides(config)
     try:
-        return await _try(plan, of, reader.scratch(), await work.likeness(reader, plan, of), rows)
+        likeness = await work.likeness(reader, plan, of)
+        scratch = reader.scratch_like(of[0].server_version)
+        return await _try(plan, of, scratch, likeness, rows)
     finally:
         await reader.close()

@@ -65,6 +65,8 @@ async def _run(order: Order, say: Say) -> None:
 
     plan, of = planfile.read(order.folder)
     work.refuse_unproved(plan, order.unproved)
+    if warning := shown.other_major(plan):
+        say(f"warning: {warning}")
     equal = await work.likeness_once(order.config, plan, of)
     journal = work.journal_of(order.folder, order.place)
     way = plan.up if order.title == "up" else plan.down
@@ -254,7 +256,7 @@ async def _try_restore(
     # What is there now: before the way back, that is the source.
     now = of[0] if order.title == "up" else of[1]
     try:
-        async with ground(reader.scratch(), roles(*of)) as empty:
+        async with ground(reader.scratch_like(now.server_version), roles(*of)) as empty:
             place = (Ground(empty.session, empty.read), empty.dsn)
             await backup.restored(file, counts, now, place, programs)
     except BaseException:

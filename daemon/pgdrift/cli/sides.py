@@ -115,6 +115,7 @@ class Sides:
     cluster: bool = False
     key: bytes = b""
     _scratch: Scratch | None = None
+    _proving: Scratch | None = None
 
     async def read(self, side: str) -> Side:
         """Return what a word names.
@@ -181,9 +182,9 @@ class Sides:
         return replace(configured, **switched_on)
 
     async def close(self) -> None:
-        """Stop the scratch server, if one was started."""
-        if self._scratch is not None:
-            await self._scratch.close()
+        """Stop the scratch servers, if any were started."""
+        for scratch in filter(None, (self._scratch, self._proving)):
+            await scratch.close()
 
     async def _read_path(self, side: str) -> Reading:
         if is_snapshot(side):
@@ -227,6 +228,14 @@ class Sides:
 
             self._scratch = scratch_of(settings(self.config))
         return self._scratch
+
+    def scratch_like(self, server_version: int) -> Scratch:
+        """Return a scratch server of this version's major, where there is one; else the usual."""
+        if self._proving is None:
+            from pgdrift.parts import scratch_of
+
+            self._proving = scratch_of(settings(self.config), server_version // 10000)
+        return self._proving if self._proving.binaries else self.scratch()
 
 
 def unread_words(snapshot: Snapshot) -> Iterator[str]:

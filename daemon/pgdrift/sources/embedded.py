@@ -10,6 +10,7 @@ import asyncio
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -17,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,38 @@ def find_binaries(explicit: Path | None = None) -> Path:
         reason="usage",
         hint=f"{WITH_DEMO}, or set {BIN_VARIABLE} to a folder with initdb",
     )
+
+
+_USUAL = (
+    "/usr/lib/postgresql/{}/bin",
+    "/usr/pgsql-{}/bin",
+    "/opt/homebrew/opt/postgresql@{}/bin",
+    "/usr/local/opt/postgresql@{}/bin",
+)
+_SAID_MAJOR = re.compile(r"\(PostgreSQL\) (\d+)")
+
+
+def binaries_of(major: int, folders: Sequence[Path] = ()) -> Path | None:
+    """Return a folder with `initdb` and `postgres` of a major: of these, or where packages put it.
+
+    None where there is none, or where it is not of that major.
+    """
+    given = [Path(v)] if (v := os.environ.get(BIN_VARIABLE)) else []
+    for folder in (*folders, *given, *(Path(place.format(major)) for place in _USUAL)):
+        if (folder / "initdb").is_file() and _major_of(folder / "postgres") == major:
+            return folder.resolve()
+    return None
+
+
+def _major_of(program: Path) -> int:
+    try:
+        said = subprocess.run(  # noqa: S603 - a server that the operator named or installed
+            [program, "--version"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = _SAID_MAJOR.search(said.stdout)
+    return int(found[1]) if found else 0
 
 
 @dataclass

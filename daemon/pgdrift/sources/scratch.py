@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -53,11 +54,13 @@ class Scratch:
     """The scratch server of a process; what it starts, `close` stops.
 
     `dsn` gives a connection URL, asked at each use so that secrets can rotate; its role needs
-    CREATEDB. Without it, and where `embedded` allows it, a server of our own is started.
+    CREATEDB. Without it, and where `embedded` allows it, a server of our own is started, from
+    `binaries` where they are given.
     """
 
     dsn: Callable[[], str] | None = None
     embedded: bool = True
+    binaries: Path | None = None
     # Roles belong to a whole server: who makes some, or looks for them, holds this.
     alone: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -73,7 +76,7 @@ class Scratch:
         """Say why there can be no scratch server; empty when there can be one."""
         try:
             if self.dsn is None and self.embedded:
-                find_binaries()
+                find_binaries(self.binaries)
         except ConfigError as error:
             return str(error.args[0])
         return "" if self.dsn or self.embedded else "none is configured, and none may be started"
@@ -153,7 +156,9 @@ class Scratch:
                 hint="name one with the setting scratch.dsn (its role needs CREATEDB), or "
                 f"{WITH_DEMO}",
             )
-        starting = asyncio.ensure_future(asyncio.to_thread(EmbeddedServer.start, SETTINGS))
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(EmbeddedServer.start, SETTINGS, binaries=self.binaries)
+        )
         try:
             server = await asyncio.shield(starting)
         except asyncio.CancelledError:

@@ -206,7 +206,7 @@ def _family(found: Units, drawn: Draft) -> Iterator[Edge]:
                     yield change, Key(Verb.MAKE, made)
         for joined in texts(world.there[i].attributes.get("inherits")):
             for gone in world.children_here.get(ObjectId("table", split_dotted(joined)), ()):
-                if gone.kind == "column" and gone in found.dropping:
+                if gone.kind in {"column", "constraint"} and gone in found.dropping:
                     yield found.dropping[gone], change
 
 

@@ -57,15 +57,26 @@ def standing(plan: Plan) -> str:
         count, major = len(plan.proof.unseen), plan.proof.server_version // 10000
         unseen = f", but for {count} objects that it could not hold" if count else ""
         rows = f", with {plan.proof.rows.rows} rows" if plan.proof.rows else ""
-        other = plan.target.server_version // 10000
-        where = f"{major}, and the target is {other}" if other != major else f"{major}"
-        return f"proved up and down{rows} on a scratch PostgreSQL {where}{unseen}"
+        other = ", and the target is of another" if other_major(plan) else ""
+        return f"proved up and down{rows} on a scratch PostgreSQL {major}{other}{unseen}"
     if plan.proof is None:
         return "not proved"
     why = plan.proof.up or plan.proof.down
     if plan.proof.holds:
         why = "its proof is of another plan"
     return f"not proved: {why}"
+
+
+def other_major(plan: Plan) -> str:
+    """Say that a plan was proved on another major than the target's; empty where it was not."""
+    tried = plan.proof.server_version // 10000 if plan.proof else 0
+    major = plan.target.server_version // 10000
+    if not tried or tried == major:
+        return ""
+    return (
+        f"the plan was tried on PostgreSQL {tried}, and the target is {major}: name the programs of"
+        f" {major} in scratch.binaries, or such a server in scratch.dsn, and prove it again"
+    )
 
 
 def unproved_lines(proof: Proof) -> Iterator[str]:

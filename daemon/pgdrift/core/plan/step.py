@@ -131,6 +131,13 @@ class World:
                         return used
         return None
 
+    def leaves(self, part: Object) -> bool:
+        """Tell whether the table of an index or constraint ceases to be the partition it is."""
+        was = self.here.get(part.parent) if part.parent else None
+        will_be = self.there.get(part.parent) if part.parent else None
+        bound = was.attributes.get("partition_bound") if was else None
+        return bool(bound and will_be and will_be.attributes.get("partition_bound") != bound)
+
     def comes_along(self, part: Object) -> bool:
         """Tell whether it is there because its whole is, before the plan or after it."""
         whole = self.whole_of(part)

@@ -83,13 +83,9 @@ def _moves(drawn: Draft, i: ObjectId) -> bool:
     return i.kind in TYPES and any(
         d in drawn.moved
         or (d.kind == "column" and d in drawn.changed)
-        or (
-            d in drawn.rebuilt
-            and d != i
-            and d not in drawn.here_uses.get(i, ())
-            and _moves(drawn, d)
-        )
+        or (d in drawn.rebuilt and d not in drawn.here_uses.get(i, ()) and _moves(drawn, d))
         for d in drawn.here_used.get(i, ())
+        if d != i
     )
 
 
@@ -128,7 +124,9 @@ def _speaker(before: Object, drawn: Draft) -> ObjectId:
     """Return the topmost object that goes along, except for what must go before it."""
     found = before
     of = drawn.world.whole_of(before) if before.id.kind in {"index", "constraint"} else None
-    if of in drawn.world.gone and of in drawn.here_uses.get(before.id, ()):
+    # A partition that leaves takes along what it has of the whole's: that goes by itself.
+    goes_with = of in drawn.here_uses.get(before.id, ()) and not drawn.world.leaves(before)
+    if of in drawn.world.gone and goes_with:
         return _speaker(drawn.world.here[of], drawn)
     for used_by in drawn.here_used.get(before.id, ()):
         if used_by.kind in {"base_type", "range"} and used_by in drawn.here_uses.get(before.id, ()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pgdrift.core.model import Object
 from pgdrift.core.names import quote_ident
@@ -66,7 +67,8 @@ def identity_goes(before: Object, after: Object, _: World) -> Iterator[Step]:
         said = f"SET GENERATED {new.upper()}"
         yield altered_column(after, said, "change identity", also=(sequence,))
     elif old:
-        yield altered_column(after, "DROP IDENTITY", "change identity")
+        gone = altered_column(after, "DROP IDENTITY", "change identity")
+        yield replace(gone, loses="where its sequence stands")
 
 
 def _settings_of_sequence(before: Object | None, after: Object, world: World) -> Iterator[Step]:

@@ -158,7 +158,7 @@ def _cluster(found: Object) -> Step:
 
 
 def _drop(found: Object, world: World) -> Iterator[Step]:
-    if world.whole_of(found) is not None:
+    if world.whole_of(found) is not None and not world.leaves(found):
         yield from _plain_again(found, world)
         return
     yield Step(

@@ -54,7 +54,7 @@ def conversion(old: str, new: str) -> Conversion:
             using=f"{{}}::{new}", loses=CONVERTED, fails="a value cannot be converted"
         )
     return Conversion(
-        using=f"{{}}::text{one.array}::{new}",
+        using=f"{{}}::text{one.array if other.array else ''}::{new}",
         loses=CONVERTED,
         fails="a value cannot be converted by way of its text",
     )

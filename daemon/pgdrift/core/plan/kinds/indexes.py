@@ -95,7 +95,7 @@ def _of_matview(found: Object) -> bool:
 
 
 def _drop(found: Object, world: World) -> Iterator[Step]:
-    if text(found, "partition_of"):
+    if text(found, "partition_of") and not world.leaves(found):
         # It goes with the whole, and cannot without.
         if world.comes_along(found):
             yield from _plain_again(found)

@@ -5,7 +5,8 @@ Nothing here moves rows from one table to another: what would need that is left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import quote_ident, split_dotted
@@ -109,15 +110,43 @@ def _family(before: Object, after: Object, world: World) -> Iterator[Step]:
     old, new = (texts(o.attributes.get("inherits")) for o in (before, after))
     if has(before, "partition_bound"):
         yield from (_detached(before, p, world) for p in old)
+        # What it had from the whole it keeps as its own.
+        for check in _checks(old, after, world.here, world.children_here):
+            yield _alter(after, f"DROP CONSTRAINT {quote_ident(check.id.path[-1])}", "detach")
     else:
         kept = _kept(old, new) if not has(after, "partition_bound") else []
         yield from (_alter(after, f"NO INHERIT {p}", "detach") for p in old if p not in kept)
         old = kept
     if has(after, "partition_bound"):
+        # A check of the whole must be there before, and is the whole's from then on.
+        for check in _checks(new, after, world.there, world.children, but=world.here):
+            said = f"ADD CONSTRAINT {quote_ident(check.id.path[-1])} {text(check, 'definition')}"
+            yield replace(_alter(after, said, "attach"), scans=True, fails="rows violate it")
         yield from (_attached(after, p, world) for p in new)
     else:
         come = new[len(old) :] if not has(before, "partition_bound") else new
         yield from (_inherits(after, p) for p in come)
+
+
+def _checks(
+    wholes: list[str],
+    part: Object,
+    objects: Mapping[ObjectId, Object],
+    children: Mapping[ObjectId, tuple[ObjectId, ...]],
+    but: Collection[ObjectId] = (),
+) -> Iterator[Object]:
+    """Give the checks of the whole that a part has from it, or is to have, but for its own."""
+    for i in (i for name in wholes for i in children.get(_table_id(name), ())):
+        check = objects[i]
+        inherits = "NO INHERIT" not in text(check, "definition")
+        own = i._replace(path=(*part.id.path, i.path[-1]))
+        is_one = i.kind == "constraint" and text(check, "type") == "check" and inherits
+        if is_one and own not in but:
+            yield check
+
+
+def _table_id(name: str) -> ObjectId:
+    return ObjectId("table", split_dotted(name))
 
 
 def _kept(old: list[str], new: list[str]) -> list[str]:
