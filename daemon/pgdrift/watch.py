@@ -106,6 +106,8 @@ class Watch:
     # When the first notification was heard that no look has begun for, and that of this look's.
     first_heard: datetime | None = None
     heard_at: datetime | None = None
+    # How much of the catalog this look read.
+    depth: str = "full"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
@@ -165,8 +167,7 @@ class Watch:
         if step.gate is not None:
             # Else nothing was judged: what was said stays for the look that does.
             self.hints, self.heard_at = (), None
-        depth = "full" if step.snapshot else "gate"
-        self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
+        self.ports.looked(self.watched.name, standing.outcome, self.depth, time.monotonic() - began)
         self.ports.changed(self.watched.name, conclusion.changed)
         if burst:
             self.ports.woken(self.watched.name, time.monotonic() - burst.first)
@@ -205,8 +206,10 @@ class Watch:
             began, reading = await self._read(book)
         except (SourceError, ConfigError) as error:
             # A connection URL that cannot be read now may be a secret that is being rotated.
+            self.depth = "gate"
             return unseen(self.watched, book, redact(str(error.args[0])), _now())
         notes = (*reading.notes, *self.ports.remarks())
+        self.depth = "gate" if reading.snapshot is book.snapshot else reading.depth
         reading = replace(reading, hints=self.hints, heard_at=self.heard_at, notes=notes)
         upstream = await self.ports.upstream()
         look = (self.watched, book, reading, upstream, began)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.objects import Object as Object  # noqa: PLC0414  a noun, as those below
@@ -418,7 +418,8 @@ class Reading:
     `not_compared` counts user objects of kinds that no reader covers; `notes` say what could not
     be read and why, for people. `committed` is when what changed since the last look was last
     committed, UTC, by object; only where the server keeps that. `hints` is what notifications said
-    since the look before, and `heard_at` when the first of them was heard, UTC.
+    since the look before, and `heard_at` when the first of them was heard, UTC. `depth` says how
+    much was read of the catalog: nothing, what moved, or all.
     """
 
     snapshot: Snapshot
@@ -430,6 +431,7 @@ class Reading:
     committed: Mapping[ObjectId, datetime] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
     heard_at: datetime | None = None
+    depth: Literal["gate", "incremental", "full"] = "full"
 
 
 SYNC = "sync"

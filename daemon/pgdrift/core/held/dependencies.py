@@ -15,15 +15,15 @@ Pair: TypeAlias = tuple[ObjectId, ObjectId]
 class Dependencies(Sequence[Pair]):
     """Pairs (dependent, referenced), sorted. Each asking unfolds the names of all objects."""
 
-    __slots__ = ("_ends", "_of")
+    __slots__ = ("_of", "ends")
 
     def __init__(self, of: Packed, ends: array[int]) -> None:
         """Take two places among the objects for each pair."""
         self._of = of
-        self._ends = ends
+        self.ends = ends
 
     def __len__(self) -> int:
-        return len(self._ends) // 2
+        return len(self.ends) // 2
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(sorted(self.unsorted()))
@@ -46,9 +46,9 @@ class Dependencies(Sequence[Pair]):
     def unsorted(self) -> Iterator[Pair]:
         """Give the pairs in no particular order."""
         ids = list(self._of)
-        ends = iter(self._ends)
+        ends = iter(self.ends)
         return ((ids[a], ids[b]) for a, b in zip(ends, ends, strict=True))
 
     def over(self, of: Packed) -> Dependencies:
         """Return the same pairs over another holding of the very same objects."""
-        return Dependencies(of, self._ends)
+        return Dependencies(of, self.ends)

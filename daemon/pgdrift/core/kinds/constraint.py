@@ -91,6 +91,7 @@ KIND = Kind(
         "CASE WHEN k.conrelid <> 0 THEN k.conrelid ELSE k.contypid END",
         "0",
     ),
+    told_with=("k.conrelid", "k.contypid"),
     attributes=(
         Attribute(
             "type",
