@@ -47,6 +47,11 @@ SELECT {_DEPENDENT}, {_REFERENCED}
 
 QUERIES = (_PARTS, _ALL)
 
+# Each by an index, however many rows a server expects to come out of a recursion.
+_OF_PART = """
+  CROSS JOIN LATERAL (SELECT x.* FROM pg_catalog.pg_depend x
+    WHERE x.classid = p.classid AND x.objid = p.objid OFFSET 0) d"""
+
 # The same of some objects ($1 their classes, $2 their OIDs) with all their parts: whether a row
 # says what is part of what, or what depends on what. (Nothing is part of a schema, and much in it.)
 _SOME = f"""
@@ -58,17 +63,16 @@ WITH RECURSIVE part (classid, objid) AS (
        FROM pg_catalog.pg_attrdef e WHERE e.adrelid = ANY ($2))
     UNION
     SELECT d.classid, d.objid FROM part p
-      JOIN pg_catalog.pg_depend d ON d.refclassid = p.classid AND d.refobjid = p.objid
+      CROSS JOIN LATERAL (SELECT x.* FROM pg_catalog.pg_depend x
+        WHERE x.refclassid = p.classid AND x.refobjid = p.objid OFFSET 0) d
      WHERE p.classid <> 'pg_catalog.pg_namespace'::pg_catalog.regclass AND {_IS_PART}
 )
 SELECT false, {_DEPENDENT}, {_REFERENCED}
-  FROM part p
-  JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid {_DEFAULT}
+  FROM part p {_OF_PART} {_DEFAULT}
  WHERE {_IS_TOLD}
  UNION ALL
 SELECT true, {_PART}, {_REFERENCED}
-  FROM part p
-  JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+  FROM part p {_OF_PART}
  WHERE {_IS_PART}
 """
 # What these are parts of, and what that is a part of in turn.
@@ -78,13 +82,11 @@ WITH RECURSIVE part (classid, objid) AS (
       FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),
           pg_catalog.unnest($2::pg_catalog.oid[])) u (classid, objid)
     UNION
-    SELECT d.refclassid, d.refobjid FROM part p
-      JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+    SELECT d.refclassid, d.refobjid FROM part p {_OF_PART}
      WHERE {_IS_PART}
 )
 SELECT {_PART}, {_REFERENCED}
-  FROM part p
-  JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+  FROM part p {_OF_PART}
  WHERE {_IS_PART}
 """
 

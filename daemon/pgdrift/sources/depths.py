@@ -20,11 +20,15 @@ from pgdrift.sources.incremental import Seen, read_again
 
 
 class Read(NamedTuple):
-    """What was read, how it can be gone on from, and how much of the catalog that took."""
+    """What was read, how it can be gone on from, and how much of the catalog that took.
+
+    `moved` are the OIDs beside which anything is another than before, where not all was read.
+    """
 
     snapshot: Snapshot
     seen: Seen
     depth: Literal["incremental", "full"]
+    moved: Collection[int] | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ class Depths:
         if seen and book.snapshot and seen.key == book.key and not self.due:
             again = await read_again(session, seen, sums, own=own, cluster=self.cluster)
             if again:
-                return Read(again.snapshot, again, "incremental")
+                return Read(again.snapshot, again, "incremental", sums.moved(seen.sums).oids())
         snapshot, register = await read_with_register(
             session, exclude_schemas=own, cluster=self.cluster, key=book.key
         )

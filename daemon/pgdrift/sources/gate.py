@@ -198,8 +198,8 @@ class Moved:
 class Sums:
     """Sums over all catalog rows: in `lines` by catalog, and by part or schema where there are.
 
-    `text` is equal where all sums are. `life` is another after a restart of the server, on another
-    server, and once a standby is none.
+    `text` is equal where all sums are. `life` is another after a restart of the server, in another
+    database, on another server, and once a standby is none.
     """
 
     text: str
@@ -302,7 +302,8 @@ _SERVER = f"""
 SELECT 'server', 0, pg_catalog.current_setting('server_version_num')::int8
 UNION ALL SELECT '{_LIFE}', 0, pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
     pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()),
-    pg_catalog.pg_is_in_recovery()), 0)"""
+    pg_catalog.pg_is_in_recovery(), d.oid), 0)
+FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"""
 _SCHEMA = f"""
 SELECT '{_SCHEMAS}', c.oid::int8, {_HASH.format("c", 0)}
 FROM pg_catalog.pg_namespace c WHERE c.nspname !~ '^pg_(toast_)?temp_'"""
@@ -332,6 +333,13 @@ def _by_part() -> str:
         f" FROM ({' UNION ALL '.join(grouped)}) p GROUP BY p.part"
         " HAVING sum(p.rows) <> 0 OR sum(p.total) <> 0"
     )
+
+
+def belongs_to(catalog: str, row: str) -> str:
+    """Return SQL of the OID that a row of a catalog belongs to, "" where it belongs to none."""
+    plain = {"pg_class": "c.oid", "pg_proc": "c.oid", "pg_type": "c.oid"}
+    of = plain.get(catalog) or _OF.get(catalog, "")
+    return of.replace("c.", f"{row}.", 1) if of.startswith("c.") else ""
 
 
 def _group(name: str, condition: str, sign: str = "") -> str:

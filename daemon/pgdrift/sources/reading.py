@@ -174,7 +174,8 @@ class Source:
         read = await self._depths.read(session, book, sums, own)
         since = judged_until(book.against, book.seen_at)
         committed = await commit_times(session, book.snapshot, read.snapshot, since)
-        self._unknown = await read_unknown(session, read.snapshot, own)
+        moved = read.moved if self._unknown and not self._unknown.odd else None
+        self._unknown = await read_unknown(session, read.snapshot, own, moved)
         counts = {**self._unknown.counts, **await count_not_compared(session, own)}
         found = Reading(
             read.snapshot, sums.text, not_compared=counts, committed=committed, depth=read.depth

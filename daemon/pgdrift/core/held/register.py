@@ -7,15 +7,17 @@ told. OIDs and addresses are numbers to it: it knows no server and no kind.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from itertools import compress, count
+from dataclasses import dataclass, field
+from itertools import accumulate, compress, count, pairwise
+from typing import TypeAlias
 
 from pgdrift.core.digest import canonical
 from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.group import Group, Oids, digests, folded, size, unfold
-from pgdrift.core.held.objects import Object, ObjectId
+from pgdrift.core.held.objects import Object
 from pgdrift.core.held.packed import Packed
 
 NOBODY = 0xFFFFFFFF
@@ -92,94 +94,95 @@ class Merged:
 def merged(old: Register, again: AbstractSet[int], new: Register) -> Merged:
     """Return the old with all that is told with one of `again` replaced by the new."""
     gone = old.among(again)
-    groups, oids = dict(old.objects.groups), dict(old.objects.oids)
-    changed = dict(_changed(old, gone, new))
-    for key, made in changed.items():
-        if made.group:
-            # What is equal need not be held twice.
-            groups[key] = was if (was := groups.get(key)) == made.group else made.group
-            oids[key] = made.oids
-        elif key in groups:
+    keys, starts = list(old.objects.groups), _starts(old)
+    fresh = dict(zip(new.objects.groups, pairwise(_starts(new)), strict=True))
+    touched = {bisect_right(starts, place) - 1 for place in gone}
+    touched.update(n for n, key in enumerate(keys) if key in fresh)
+    put, groups, oids = _Putting(old), dict(old.objects.groups), dict(old.objects.oids)
+    for n in sorted(touched):
+        key, first, after = keys[n], starts[n], starts[n + 1]
+        put.leave(first)
+        stay = [p for p in range(first, after) if p not in gone]
+        made = put.group(_rows(old, key, first, stay), _fresh(new, key, fresh.pop(key, None)))
+        if made is None:
             del groups[key], oids[key]
-    return _placed(old, Packed(groups, oids), changed, gone)
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A group that was put together: of each object address, what it is told with, place before."""
-
-    group: Group
-    oids: Oids
-    rows: list[tuple[int, int, int]]
-
-
-def _changed(old: Register, gone: AbstractSet[int], new: Register) -> Iterator[tuple[str, _Made]]:
-    """Give the groups in which something is gone or new."""
-    fresh = dict(_groups(new))
-    left = sorted(gone, reverse=True)
-    for key, rows in _groups(old):
-        first, after = rows.start, rows.stop
-        touched = key in fresh
-        while left and left[-1] < after:
-            left.pop()
-            touched = True
-        if touched:
-            stay = [p for p in range(first, after) if p not in gone]
-            yield key, _made(key, old, stay, first, new, fresh.pop(key, range(0)))
+        else:
+            # What is equal need not be held twice.
+            groups[key] = groups[key] if groups[key] == made[0] else made[0]
+            oids[key] = made[1]
+        put.at = after
+    put.leave(len(old.addresses))
     for key, rows in fresh.items():
-        yield key, _made(key, old, [], 0, new, rows)
+        if made := put.group([], _fresh(new, key, rows)):
+            groups[key], oids[key] = made
+    return put.done(Packed(groups, oids), gone)
 
 
-def _groups(of: Register) -> Iterator[tuple[str, range]]:
-    first = 0
-    for key, group in of.objects.groups.items():
-        yield key, range(first, first := first + size(group))
+def _starts(of: Register) -> list[int]:
+    return list(accumulate(map(size, of.objects.groups.values()), initial=0))
 
 
-def _made(
-    key: str, old: Register, stay: list[int], first: int, new: Register, rows: range
-) -> _Made:
-    told: dict[ObjectId, tuple[Object, tuple[int, int, int]]] = {}
-    if stay:
-        objects = list(unfold(old.objects.groups[key], old.objects.oids[key]))
-        for p in stay:
-            o = objects[p - first]
-            told[o.id] = o, (old.addresses[p], old.told_with[p], p)
-    if rows:
-        for p, o in zip(rows, unfold(new.objects.groups[key], new.objects.oids[key]), strict=True):
-            told[o.id] = o, (new.addresses[p], new.told_with[p], -1)
-    if not told:
-        return _Made(b"", b"", [])
-    group, oids = folded([o for o, _ in told.values()])
-    by_digest = {bytes.fromhex(o.digest): row for o, row in told.values()}
-    return _Made(group, oids, [by_digest[d] for d in digests(group)])
+_Row: TypeAlias = tuple[Object, int, int, int]
+"""An object, its address, what it is told with, and where it was or -1."""
 
 
-def _placed(
-    old: Register, objects: Packed, changed: Mapping[str, _Made], gone: AbstractSet[int]
-) -> Merged:
-    addresses, told_with = array("Q"), array("I")
-    before = dict(_groups(old))
-    moved = array("I", [NOBODY]) * len(old.addresses)
-    fresh: dict[int, int] = {}
-    for key in objects.groups:
-        now = len(addresses)
-        if (made := changed.get(key)) is None:
-            rows = before[key]
-            addresses += old.addresses[rows.start : rows.stop]
-            told_with += old.told_with[rows.start : rows.stop]
-            moved[rows.start : rows.stop] = array("I", range(now, now + len(rows)))
-            continue
-        for place, (address, of, was) in enumerate(made.rows, now):
-            addresses.append(address)
-            told_with.append(of)
+def _rows(old: Register, key: str, first: int, stay: list[int]) -> list[_Row]:
+    if not stay:
+        return []
+    objects = list(unfold(old.objects.groups[key], old.objects.oids[key]))
+    return [(objects[p - first], old.addresses[p], old.told_with[p], p) for p in stay]
+
+
+def _fresh(new: Register, key: str, rows: tuple[int, int] | None) -> list[_Row]:
+    if rows is None:
+        return []
+    objects = unfold(new.objects.groups[key], new.objects.oids[key])
+    places = zip(range(*rows), objects, strict=True)
+    return [(o, new.addresses[p], new.told_with[p], -1) for p, o in places]
+
+
+@dataclass(slots=True)
+class _Putting:
+    """What was put together so far: all of the old before `at`, and what is new among it."""
+
+    old: Register
+    at: int = 0
+    addresses: array[int] = field(default_factory=lambda: array("Q"))
+    told_with: array[int] = field(default_factory=lambda: array("I"))
+    moved: array[int] = field(default_factory=lambda: array("I"))
+    fresh: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.moved = array("I", [NOBODY]) * len(self.old.addresses)
+
+    def leave(self, until: int) -> None:
+        """Leave the old as it is, up to a place."""
+        now = len(self.addresses)
+        self.addresses += self.old.addresses[self.at : until]
+        self.told_with += self.old.told_with[self.at : until]
+        self.moved[self.at : until] = array("I", range(now, now + until - self.at))
+        self.at = until
+
+    def group(self, stay: list[_Row], new: list[_Row]) -> tuple[Group, Oids] | None:
+        """Put a group together, and return it; None where nothing is left in it."""
+        told = {row[0].id: row for row in (*stay, *new)}
+        if not told:
+            return None
+        group, oids = folded([row[0] for row in told.values()])
+        by_digest = {bytes.fromhex(row[0].digest): row for row in told.values()}
+        for digest in digests(group):
+            _, address, of, was = by_digest[digest]
             if was >= 0:
-                moved[was] = place
+                self.moved[was] = len(self.addresses)
             elif address:
-                fresh[address] = place
-    for place in gone:
-        moved[place] = fresh.get(old.addresses[place], NOBODY)
-    stayed = bytearray(b"\1") * len(old.addresses)
-    for place in gone:
-        stayed[place] = 0
-    return Merged(Register(objects, addresses, told_with), moved, stayed)
+                self.fresh[address] = len(self.addresses)
+            self.addresses.append(address)
+            self.told_with.append(of)
+        return group, oids
+
+    def done(self, objects: Packed, gone: AbstractSet[int]) -> Merged:
+        stayed = bytearray(b"\1") * len(self.old.addresses)
+        for place in gone:
+            self.moved[place] = self.fresh.get(self.old.addresses[place], NOBODY)
+            stayed[place] = 0
+        return Merged(Register(objects, self.addresses, self.told_with), self.moved, stayed)
