@@ -65,6 +65,11 @@ class Defaults(Section):
     timeout: Timeout = Field(
         timedelta(seconds=30), description="of one look; longer, and the outcome is unknown"
     )
+    full_read: Duration = Field(
+        timedelta(hours=1),
+        description="how often all is read, whatever seems not to have moved; in between, a large"
+        " schema is read only where something moved",
+    )
     promotion_lag: Duration = Field(
         timedelta(hours=24), description="how long an environment may lag behind its upstream"
     )
@@ -168,6 +173,7 @@ class Watching(Section):
     listen: Switch | None = Field(None, description="overrides the default")
     interval: Duration | None = Field(None, description="overrides the default")
     timeout: Timeout | None = Field(None, description="overrides the default")
+    full_read: Duration | None = Field(None, description="overrides the default")
     promotion_lag: Duration | None = Field(None, description="overrides the default")
     migration_wait: Duration | None = Field(None, description="overrides the default")
     grace: Duration | None = Field(None, description="overrides the default")

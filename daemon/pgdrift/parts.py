@@ -82,6 +82,7 @@ def source(
         histories=environment.histories,
         statement_timeout=seconds,
         cluster=cluster or environment.cluster,
+        full_read=settings.full_read(name).total_seconds(),
     )
 
 

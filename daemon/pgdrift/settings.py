@@ -202,6 +202,10 @@ class Settings(BaseSettings):
         """Return how long one look at an environment may take."""
         return self.environments[environment].timeout or self.defaults.timeout
 
+    def full_read(self, environment: str) -> timedelta:
+        """Return how long after a full reading of an environment the next one is due."""
+        return self.environments[environment].full_read or self.defaults.full_read
+
     def promotion_lag(self, environment: str) -> timedelta:
         """Return how long an environment may lag behind its upstream."""
         return self.environments[environment].promotion_lag or self.defaults.promotion_lag

@@ -129,6 +129,8 @@ class Watch:
     still: Still | None = None
     # Whether it is asked for what is there now, and not a moment ago.
     fresh: bool = False
+    # How much of the catalog this look read.
+    depth: str = "full"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
@@ -219,8 +221,7 @@ class Watch:
         if step.gate is not None:
             # Else nothing was judged: what was said stays for the look that does.
             self.hints, self.heard_at = (), None
-        depth = "full" if step.snapshot else "gate"
-        self.ports.looked(self.watched.name, standing.outcome, depth, time.monotonic() - began)
+        self.ports.looked(self.watched.name, standing.outcome, self.depth, time.monotonic() - began)
         self.ports.changed(self.watched.name, conclusion.changed)
         if burst:
             self.ports.woken(self.watched.name, time.monotonic() - burst.first)
@@ -259,8 +260,10 @@ class Watch:
             began, reading = await self._read(book)
         except (SourceError, ConfigError) as error:
             # A connection URL that cannot be read now may be a secret that is being rotated.
+            self.depth = "gate"
             return unseen(self.watched, book, redact(str(error.args[0])), _now())
         notes = (*reading.notes, *self.ports.remarks())
+        self.depth = "gate" if reading.snapshot is book.snapshot else reading.depth
         reading = replace(reading, hints=self.hints, heard_at=self.heard_at, notes=notes)
         if self.ports.enacted and reading.snapshot is not book.snapshot:
             # Anew, for what left its mark before this reading may not have when the book was read.

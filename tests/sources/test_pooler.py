@@ -8,8 +8,10 @@ import pytest
 from pgdrift.core.book import Book
 from pgdrift.core.model import Reading
 from pgdrift.sources.connection import connection
-from pgdrift.sources.reading import Source
+from pgdrift.sources.reading import Source, read_once
 from tests.conftest import Execute, MakeDatabase, MakeRole
+from tests.properties.ddl import SCENE
+from tests.properties.same import KEY, assert_same
 from tests.sources.bouncer import PROGRAM, bouncer
 from tests.sources.test_catalog import RICH
 
@@ -62,6 +64,30 @@ async def test_a_pooler_that_takes_no_settings_gives_the_same_as_the_server(
         through, direct = await _read(pooled, looks=2), await _read(role)
     assert through.snapshot.root == direct.snapshot.root
     assert (through.gate, through.not_compared) == (direct.gate, direct.not_compared)
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+async def test_what_moved_is_read_alone_through_a_pooler_too(
+    mode: str, make_database: MakeDatabase, execute: Execute
+) -> None:
+    """Each transaction in whatever server session is free; other clients mix them up."""
+    dsn = await make_database(sql=SCENE)
+    async with bouncer([dsn], mode=mode, size=3) as (pooled,):
+        source, depths = Source(lambda: pooled, worth=0), []
+        others = [await asyncpg.connect(pooled, statement_cache_size=0) for _ in range(2)]
+        found = await source.read(Book("", key=KEY))
+        for number in range(4):
+            await execute(dsn, f"ALTER TABLE public.t ADD COLUMN n{number} int")
+            # Who holds a session leaves the next one another.
+            await others[number % 2].execute("BEGIN" if number < 2 else "COMMIT")
+            book = Book("", snapshot=found.snapshot, gate=found.gate, key=KEY)
+            found = await source.read(book)
+            depths.append(found.depth)
+            assert_same(found, await read_once(dsn, key=KEY))
+        for other in others:
+            await other.close()
+        await source.close()
+    assert depths == ["incremental"] * 4
 
 
 async def test_nothing_of_the_database_runs_as_the_role_that_watches(

@@ -61,6 +61,9 @@ class Kind:
     database: tells of the database as a whole, which no script that is loaded into one makes.
     within: of which last names its class counts also when it comes or goes with what it belongs
         to, and so is no change of its own; "*" for all, "" for none.
+    told_with: SQL of OIDs of the relation, type or routine that this one is read again with when
+        anything about that one changed; what an index can find. () where there are so few that all
+        are read again.
     alone: few others have paths that begin as its paths do, and nothing belongs to it: it is read
         last, while what came before is folded.
     """
@@ -79,6 +82,7 @@ class Kind:
     cluster: bool = False
     database: bool = False
     within: str = ""
+    told_with: tuple[str, ...] = ()
     alone: bool = False
 
     def attributes_on(self, major: int) -> Iterator[Attribute]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.objects import Object as Object  # noqa: PLC0414  a noun, as those below
@@ -419,7 +419,8 @@ class Reading:
     be read and why, for people. `committed` is when what changed since the last look was last
     committed, UTC, by object; only where the server keeps that. `hints` is what notifications said
     since the look before, and `heard_at` when the first of them was heard, UTC. `at_work` says who
-    of us is writing there just now, as a plan is run; empty for nobody.
+    of us is writing there just now, as a plan is run; empty for nobody. `depth` says
+    how much of the catalog was read: nothing, what moved, or all.
     """
 
     snapshot: Snapshot
@@ -432,6 +433,7 @@ class Reading:
     hints: tuple[Hint, ...] = ()
     heard_at: datetime | None = None
     at_work: str = ""
+    depth: Literal["gate", "incremental", "full"] = "full"
 
 
 SYNC = "sync"

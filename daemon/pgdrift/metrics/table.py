@@ -25,7 +25,7 @@ NOTIFIED = (
 )
 """What becomes of one try to notify: it arrived, or the reason of a SinkError."""
 
-DEPTHS = ("gate", "full")
+DEPTHS = ("gate", "incremental", "full")
 """How deep a look went: nothing had moved, or it read the catalog."""
 
 
@@ -57,7 +57,7 @@ LABELS: Mapping[str, str] = {
     "state": "of incidents: `pending`, `open`, `acknowledged`, `silenced`; of ignore rules:"
     " `active`, `expired`, `unmatched`",
     "kind": "a kind of object, or a reason not to compare, of [coverage](coverage.md)",
-    "depth": "`gate` (nothing had moved), `full` (the catalog was read)",
+    "depth": "`gate` (nothing had moved), `incremental` (what moved was read), `full` (all was)",
     "channel": "a name under `alerts.channels` of the configuration",
     "since": "`recorded` (by the ledger or the server's commit times), `heard` (by a notification),"
     " `seen` (by a look)",
@@ -233,14 +233,14 @@ _LOOKS = (
     Row(
         "pgdrift_look_duration_seconds",
         "histogram",
-        "How long a look took: gate (nothing had moved) or full.",
+        "How long a look took: gate (nothing had moved), incremental (what moved) or full.",
         ("depth",),
         buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
     ),
     Row(
         "pgdrift_environment_look_duration_seconds",
         "summary",
-        "How long looks at the environment took: gate (nothing had moved) or full.",
+        "How long looks at the environment took: gate (nothing had moved), incremental or full.",
         ("environment", "depth"),
     ),
     Row(

@@ -13,11 +13,9 @@ import asyncpg
 
 from pgdrift.core.kind import Kind
 from pgdrift.sources.connection import Connection
-from pgdrift.sources.query import query
+from pgdrift.sources.query import ATTRIBUTES, query, some
 from pgdrift.sources.told import Telling, telling
 
-# Of a kind's query, the first column that is an attribute.
-_ATTRIBUTES = 4
 # Rows of one answer: the fewer answers, the less a server waits to be asked for the next.
 _BATCH = 2_000
 
@@ -39,9 +37,18 @@ class Answer:
 
 
 async def answers(
-    connection: Connection, kinds: Sequence[Kind], major: int, excluded: list[str], key: bytes
+    connection: Connection,
+    kinds: Sequence[Kind],
+    major: int,
+    excluded: list[str],
+    key: bytes,
+    again: list[int] | None = None,
 ) -> AsyncIterator[Answer]:
-    """Give all rows of those of the kinds that a server of this major version has, in order."""
+    """Give all rows of those of the kinds that a server of this major version has, in order.
+
+    `again`: only those that are told with something that has one of these OIDs.
+    """
+    asked = (excluded,) if again is None else (excluded, again)
     # One savepoint serves all: reading changes nothing that going back to it could undo.
     await connection.execute("SAVEPOINT kind")
     for kind in kinds:
@@ -49,7 +56,7 @@ async def answers(
             continue
         first = True
         try:
-            async for answer in _of_kind(connection, kind, major, excluded, key):
+            async for answer in _of_kind(connection, kind, major, asked, key):
                 yield answer
                 first = False
         except asyncpg.InsufficientPrivilegeError as error:
@@ -59,12 +66,13 @@ async def answers(
 
 
 async def _of_kind(
-    connection: Connection, kind: Kind, major: int, excluded: list[str], key: bytes
+    connection: Connection, kind: Kind, major: int, asked: tuple[list[Any], ...], key: bytes
 ) -> AsyncIterator[Answer]:
-    statement = await connection.prepare(query(kind, major))
-    types = [column.type.name for column in statement.get_attributes()[_ATTRIBUTES:]]
+    text = query(kind, major) if len(asked) == 1 else some(kind, major)
+    statement = await connection.prepare(text)
+    types = [column.type.name for column in statement.get_attributes()[ATTRIBUTES:]]
     how = telling(kind, major, types, key)
-    cursor = await statement.cursor(excluded)
+    cursor = await statement.cursor(*asked)
     first, last = True, False
     while not last:
         rows = await cursor.fetch(_BATCH)

@@ -19,7 +19,9 @@ from itertools import count
 from typing import Any
 
 from pgdrift.core.held.dependencies import Dependencies
-from pgdrift.core.held.packing import Packing
+from pgdrift.core.held.packed import Packed
+from pgdrift.core.held.packing import Packing, Parent
+from pgdrift.core.held.register import Register
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
 from pgdrift.core.model import Snapshot
@@ -27,33 +29,53 @@ from pgdrift.sources.ahead import ahead, cooperate
 from pgdrift.sources.answers import answers
 from pgdrift.sources.connection import Connection, reading, translated
 from pgdrift.sources.dependencies import Ends, read_dependencies
+from pgdrift.sources.query import PARENT
 from pgdrift.sources.told import Telling
 from pgdrift.sources.uncovered import count_not_compared
 
-__all__ = ["count_not_compared", "read_catalog", "snapshot"]
+__all__ = ["count_not_compared", "read_catalog", "read_with_register", "snapshot"]
 
 # The OID of pg_namespace, the same on every server.
 _NAMESPACE = 2615
-# Of a kind's query, the column of the parent's address.
-_PARENT = 3
 _ORPHANED = "what its objects belong to could not be read"
 # Batches that may lie here while one is told and the server makes the next.
 _AHEAD = 1
 
 
 @dataclass(slots=True)
-class _Found:
-    """What was read so far, and which number lives at which address."""
+class Found:
+    """What was read so far, and which number lives at which address.
+
+    `elsewhere` are the identities of what was not read and can be a parent, by address; `at` and
+    `told_with` the addresses of what was read, and what it is told with, by number.
+    """
 
     packing: Packing = field(default_factory=Packing)
     numbers: Ends = field(default_factory=Ends)
+    elsewhere: dict[int, bytes] = field(default_factory=dict)
+    at: array[int] = field(default_factory=lambda: array("Q"))
+    told_with: array[int] = field(default_factory=lambda: array("I"))
     kinds: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     key: bytes = field(default=b"", repr=False)
 
+    def parent(self, address: int) -> Parent:
+        """Return what stands at an address, if anything does."""
+        number = self.numbers.get(address)
+        return self.elsewhere.get(address) if number is None else number
+
+    def register(self, objects: Packed) -> Register:
+        """Return where each object was found, once all are packed."""
+        order = list(self.packing.order())
+        return Register(
+            objects,
+            array("Q", map(self.at.__getitem__, order)),
+            array("I", map(self.told_with.__getitem__, order)),
+        )
+
 
 @cache
-def _key() -> bytes:
+def own_key() -> bytes:
     """Return what secrets are sealed with where nothing is kept from one process to the next."""
     return secrets.token_bytes(32)
 
@@ -90,18 +112,33 @@ async def read_catalog(
 
     A kind that the role may not read is named in `unread`. Raises SourceError.
     """
+    snapshot, _ = await read_with_register(
+        connection, exclude_schemas=exclude_schemas, cluster=cluster, kinds=kinds, key=key
+    )
+    return snapshot
+
+
+async def read_with_register(
+    connection: Connection,
+    *,
+    exclude_schemas: Collection[str] = (),
+    cluster: bool = False,
+    kinds: Sequence[Kind] = KINDS,
+    key: bytes = b"",
+) -> tuple[Snapshot, Register]:
+    """Return the same, and where each object was found."""
     kinds = [k for k in kinds if cluster or not k.cluster]
-    with translated(connection.where), _without_collector():
+    with translated(connection.where), without_collector():
         row = await connection.fetchrow(
             "SELECT current_setting('server_version_num')::int, current_database()::text"
         )
-        found = _Found(key=key or _key())
+        found = Found(key=key or own_key())
         await _read_kinds(connection, found, kinds, row[0] // 10000, list(exclude_schemas))
         ends, _ = await asyncio.gather(
             read_dependencies(connection, found.numbers), cooperate(found.packing.folding())
         )
         objects, places = found.packing.packed()
-    return Snapshot(
+    snapshot = Snapshot(
         objects=objects,
         kinds=frozenset(found.kinds),
         server_version=row[0],
@@ -110,10 +147,11 @@ async def read_catalog(
         unread=found.unread,
         dependencies=Dependencies(objects, array("I", map(places.__getitem__, ends))),
     )
+    return snapshot, found.register(objects)
 
 
 async def _read_kinds(
-    connection: Connection, found: _Found, kinds: Sequence[Kind], major: int, excluded: list[str]
+    connection: Connection, found: Found, kinds: Sequence[Kind], major: int, excluded: list[str]
 ) -> None:
     alone = [kind for kind in kinds if kind.alone]
     others = [kind for kind in kinds if not kind.alone]
@@ -127,7 +165,7 @@ async def _read_kinds(
                 if kind.alone:
                     coming.meanwhile = found.packing.folding()
             if answer.how:
-                missing |= _add(found, answer.how, answer.rows)
+                missing |= add(found, answer.how, answer.rows)
             if answer.last:
                 # Where a kind could not be read, a missing parent says nothing: then what belongs
                 # to it is called unread as well, not gone.
@@ -135,51 +173,55 @@ async def _read_kinds(
                 _conclude(found, kind.name, before, answer.refused or orphaned)
 
 
-def _conclude(found: _Found, kind: str, before: int, unread: str) -> None:
+def _conclude(found: Found, kind: str, before: int, unread: str) -> None:
     if unread:
         found.packing.forget(before)
+        del found.at[before:], found.told_with[before:]
         found.numbers = Ends({at: n for at, n in found.numbers.items() if n < before})
         found.unread[kind] = unread
     else:
         found.kinds.add(kind)
 
 
-def _add(found: _Found, how: Telling, rows: Sequence[Sequence[Any]]) -> bool:
+def add(found: Found, how: Telling, rows: Sequence[Sequence[Any]]) -> bool:
     """Add objects; one whose parent was left out goes with it: tell whether there was any.
 
     Parents come before children, as in the table of kinds.
     """
-    orphans = _orphans(found, {row[_PARENT] for row in rows})
-    told = [row for row in rows if row[_PARENT] not in orphans] if orphans else rows
+    orphans = _orphans(found, {row[PARENT] for row in rows})
+    told = [row for row in rows if row[PARENT] not in orphans] if orphans else rows
     if told:
         # Column by column: row by row would take twice as long.
-        paths, args, own, parents, *values = zip(*told, strict=True)
+        paths, args, own, parents, others, *values = zip(*told, strict=True)
         first = found.packing.add(
             paths,
             how.heads(paths, args),
             how.rests(values, len(told)),
-            map(found.numbers.get, parents),
+            map(found.parent if found.elsewhere else found.numbers.get, parents),
             [address >> 16 & 0xFFFFFFFF for address in own],
         )
+        found.at.extend(own)
+        found.told_with.extend(others)
         found.numbers.update(zip(own, count(first), strict=False))
         # What has no address of its own.
         found.numbers.pop(0, None)
     return bool(orphans)
 
 
-def _orphans(found: _Found, parents: AbstractSet[int | None]) -> AbstractSet[int | None]:
+def _orphans(found: Found, parents: AbstractSet[int | None]) -> AbstractSet[int | None]:
     # A schema may belong to an extension, and hold objects that do not.
     return {
         address
         for address in parents
         if address not in found.numbers
+        and address not in found.elsewhere
         and address != 0
         and (address is None or address >> 48 != _NAMESPACE)
     }
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Keep the search for cycles from going through all that is made here, over and over.
 
     It takes a third of the time, and there are none. Of readings at the same time the first to

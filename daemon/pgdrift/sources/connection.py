@@ -164,7 +164,9 @@ async def _transaction(session: Connection, **how: str) -> AsyncIterator[None]:
         session.terminate()
         raise
     except BaseException:
-        await transaction.rollback()
+        # A session that was ended has nothing to take back, and its end is what is to be told.
+        if not session.is_closed():
+            await transaction.rollback()
         raise
     else:
         await transaction.commit()

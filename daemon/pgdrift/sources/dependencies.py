@@ -7,21 +7,23 @@ object that they are part of; pg_depend itself says so.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
+from pgdrift.core.held.register import Register
 from pgdrift.sources.connection import Connection
 from pgdrift.sources.query import address
 
 _REFERENCED = address("d.refclassid", "d.refobjid", "d.refobjsubid")
 
 # Triggers that only enforce a constraint are half of all parts, and nothing else depends on them.
+_FOR_A_CONSTRAINT = """(d.deptype = 'i' AND d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+       AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)"""
+_IS_PART = f"""d.objid >= 16384 AND d.deptype = 'i'
+   AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND NOT {_FOR_A_CONSTRAINT}"""
+_PART = address("d.classid", "d.objid", "d.objsubid")
 _PARTS = f"""
-SELECT {address("d.classid", "d.objid", "d.objsubid")}, {_REFERENCED}
-  FROM pg_catalog.pg_depend d
- WHERE d.objid >= 16384 AND d.deptype = 'i'
-   AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass
-   AND NOT (d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
-       AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)
+SELECT {_PART}, {_REFERENCED} FROM pg_catalog.pg_depend d WHERE {_IS_PART}
 """
 
 # A default has an address of its own; it is told as its column, on which all depend.
@@ -31,19 +33,62 @@ _DEPENDENT = address(
     "COALESCE(e.adrelid, d.objid)",
     "COALESCE(e.adnum, d.objsubid)",
 )
+_DEFAULT = """LEFT JOIN pg_catalog.pg_attrdef e
+    ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.oid = d.objid"""
+_IS_TOLD = f"""d.objid >= 16384 AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
+   AND NOT {_FOR_A_CONSTRAINT}
+   AND (e.oid IS NULL OR d.refobjid <> e.adrelid OR d.refobjsubid <> e.adnum
+       OR d.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass)"""
 _ALL = f"""
 SELECT {_DEPENDENT}, {_REFERENCED}
-  FROM pg_catalog.pg_depend d
-  LEFT JOIN pg_catalog.pg_attrdef e
-    ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.oid = d.objid
- WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
-   AND NOT (d.deptype = 'i' AND d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
-       AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)
-   AND (e.oid IS NULL OR d.refobjid <> e.adrelid OR d.refobjsubid <> e.adnum
-       OR d.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass)
+  FROM pg_catalog.pg_depend d {_DEFAULT}
+ WHERE {_IS_TOLD}
 """
 
 QUERIES = (_PARTS, _ALL)
+
+# Each by an index, however many rows a server expects to come out of a recursion.
+_OF_PART = """
+  CROSS JOIN LATERAL (SELECT x.* FROM pg_catalog.pg_depend x
+    WHERE x.classid = p.classid AND x.objid = p.objid OFFSET 0) d"""
+
+# The same of some objects ($1 their classes, $2 their OIDs) with all their parts: whether a row
+# says what is part of what, or what depends on what. (Nothing is part of a schema, and much in it.)
+_SOME = f"""
+WITH RECURSIVE part (classid, objid) AS (
+    (SELECT u.classid, u.objid
+       FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),
+          pg_catalog.unnest($2::pg_catalog.oid[])) u (classid, objid)
+      UNION SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid, e.oid
+       FROM pg_catalog.pg_attrdef e WHERE e.adrelid = ANY ($2))
+    UNION
+    SELECT d.classid, d.objid FROM part p
+      CROSS JOIN LATERAL (SELECT x.* FROM pg_catalog.pg_depend x
+        WHERE x.refclassid = p.classid AND x.refobjid = p.objid OFFSET 0) d
+     WHERE p.classid <> 'pg_catalog.pg_namespace'::pg_catalog.regclass AND {_IS_PART}
+)
+SELECT false, {_DEPENDENT}, {_REFERENCED}
+  FROM part p {_OF_PART} {_DEFAULT}
+ WHERE {_IS_TOLD}
+ UNION ALL
+SELECT true, {_PART}, {_REFERENCED}
+  FROM part p {_OF_PART}
+ WHERE {_IS_PART}
+"""
+# What these are parts of, and what that is a part of in turn.
+_ABOVE = f"""
+WITH RECURSIVE part (classid, objid) AS (
+    SELECT u.classid, u.objid
+      FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),
+          pg_catalog.unnest($2::pg_catalog.oid[])) u (classid, objid)
+    UNION
+    SELECT d.refclassid, d.refobjid FROM part p {_OF_PART}
+     WHERE {_IS_PART}
+)
+SELECT {_PART}, {_REFERENCED}
+  FROM part p {_OF_PART}
+ WHERE {_IS_PART}
+"""
 
 # How COPY sends two numbers that are not NULL: their count, and each after its length.
 _ROW = struct.Struct(">6xq4xq")
@@ -92,6 +137,41 @@ async def read_dependencies(connection: Connection, ends: Ends) -> Iterator[int]
     await _copied(connection, _PARTS, lambda rows: _learn(ends, rows))
     await _copied(connection, _ALL, lambda rows: _add(pairs, ends, rows))
     return (end for pair in pairs for end in (pair >> 32, pair & 0xFFFFFFFF))
+
+
+async def read_some(
+    connection: Connection, of: Collection[int], register: Register, again: AbstractSet[int]
+) -> Iterator[int]:
+    """Return the dependencies of some objects alone, as places in a register, pair by pair.
+
+    `of` are the addresses of these, `again` what they are told with. Reads inside the transaction
+    that the caller opened.
+    """
+    rows = await connection.fetch(_SOME, *_apart(of))
+    found = [(one, other) for part, one, other in rows if not part]
+    whole = {one: other for part, one, other in rows if part}
+    ends = Ends(register.places(_all_of([*found, *whole.items()])))
+    unknown = [end for pair in found for end in pair if end not in ends and end not in whole]
+    whole |= dict(await connection.fetch(_ABOVE, *_apart(unknown)))
+    ends.update(register.places(_all_of(whole.items())))
+    ends.whole = whole
+    pairs, theirs = set[int](), register.among(again)
+    _add(pairs, ends, found)
+    return (
+        end for pair in pairs if pair >> 32 in theirs for end in (pair >> 32, pair & 0xFFFFFFFF)
+    )
+
+
+def _apart(addresses: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Return the classes and the OIDs of addresses, each of both once."""
+    both = sorted({a >> 16 for a in addresses})
+    return [b >> 32 for b in both], [b & 0xFFFFFFFF for b in both]
+
+
+def _all_of(pairs: Iterable[tuple[int, int]]) -> set[int]:
+    """Return all that the ends of pairs may be told as."""
+    ends = {end for pair in pairs for end in pair}
+    return ends | {end & ~_OBJSUBID for end in ends}
 
 
 async def _copied(connection: Connection, query: str, take: Callable[[Rows], None]) -> None:

@@ -7,13 +7,12 @@ out is decided here: the ledger's own schemas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Literal
 
 from pgdrift.core.book import Book
-from pgdrift.core.model import Ledger, ObjectId, Reading, Snapshot
+from pgdrift.core.model import Ledger, Reading, Snapshot
 from pgdrift.core.why.enacted import open_one
 from pgdrift.core.why.flight import judged_until
 from pgdrift.errors import ConfigError
@@ -21,9 +20,10 @@ from pgdrift.log import get_logger
 from pgdrift.retry import retry_source
 from pgdrift.sources import gate
 from pgdrift.sources.at_work import at_work
-from pgdrift.sources.catalog import count_not_compared, read_catalog
+from pgdrift.sources.catalog import count_not_compared
 from pgdrift.sources.commits import commit_times
-from pgdrift.sources.connection import Connection, close, connect, reading
+from pgdrift.sources.connection import Connection, close, connect, reading, translated
+from pgdrift.sources.depths import Depths, Read
 from pgdrift.sources.histories import read_histories
 from pgdrift.sources.ledger import read_before, read_ledger
 from pgdrift.sources.ledger_found import ledger_schemas
@@ -44,6 +44,8 @@ class Source:
     """One environment's server. `dsn` is asked at each look, so that secrets can rotate.
 
     `cluster`: read what belongs to the whole cluster as well, as roles and tablespaces.
+    `full_read`: after so many seconds all is read, also what did not move. `worth`: of how many
+    objects on what moved is read alone; of fewer, all is as quickly read.
     """
 
     dsn: Callable[[], str]
@@ -52,12 +54,19 @@ class Source:
     histories: Histories = "auto"
     statement_timeout: float = 60.0
     cluster: bool = False
+    full_read: float = 3600.0
+    worth: int = 4_000
     _session: Connection | None = None
     _led_by: str = field(default="", repr=False)
     _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _last: Reading | None = field(default=None, repr=False)
     _quick: str = ""
     _unknown: Unknown | None = None
+    _depths: Depths = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing remembered."""
+        self._depths = Depths(self.cluster, self.full_read, self.worth)
 
     async def read(self, book: Book) -> Reading:
         """Return what there is now; what has not moved since the book comes back as it was.
@@ -125,7 +134,7 @@ class Source:
         tries = 0
         while True:
             tries += 1
-            async with reading(session):
+            with translated(session.where):
                 quick = await gate.quick(session)
             # A lock is given back without a commit, so whether one is held is asked again.
             locked = last is not None and (
@@ -133,25 +142,29 @@ class Source:
                 or open_one(book.enacted) is not None
                 or any(h.in_flight for h in last.histories)
             )
-            if last and book.snapshot and quick == self._quick and not locked:
+            still = quick == self._quick and not self._depths.due
+            if last and book.snapshot and still and not locked:
                 ledger = last.ledger and read_before(last.ledger)
-                return replace(last, snapshot=book.snapshot, ledger=ledger)
-            found = await self._read_at_one_instant(session, book, last)
-            if found.snapshot is book.snapshot or await self._gate(session) == found.gate:
+                return replace(last, snapshot=book.snapshot, ledger=ledger, depth="gate")
+            found, read = await self._read_at_one_instant(session, book, last)
+            if read is None or await self._stands(session, quick, found.gate):
                 self._quick, self._last = quick, found
+                if read:
+                    self._depths.keep(read)
                 return found
             if tries == _TRIES:
                 log.info("reading.schema_keeps_moving", database=found.snapshot.database)
                 self._last = None
+                self._depths.forget()
                 return replace(found, gate="")
 
     async def _read_at_one_instant(
         self, session: Connection, book: Book, last: Reading | None
-    ) -> Reading:
+    ) -> tuple[Reading, Read | None]:
+        """Return what there is, and what was read of the catalog, if anything."""
         notes: list[str] = []
-        committed: Mapping[ObjectId, datetime] = {}
         async with reading(session):
-            thorough = await gate.thorough(session, cluster=self.cluster)
+            sums = await gate.sums(session, cluster=self.cluster)
             histories = await read_histories(session, wanted=self.histories, notes=notes)
             busy = await at_work(session)
             tables = [h.table for h in histories if not h.unread]
@@ -162,33 +175,49 @@ class Source:
                 histories=tables,
                 statements=self.statements,
             )
-            if last and book.snapshot and thorough == book.gate:
-                snapshot, not_compared = book.snapshot, last.not_compared
+            read = None
+            if last and book.snapshot and self._unmoved(sums, book):
+                found = replace(last, snapshot=book.snapshot, committed={}, depth="gate")
             else:
-                own = await ledger_schemas(session)
-                snapshot = await read_catalog(
-                    session, exclude_schemas=own, cluster=self.cluster, key=book.key
-                )
-                since = judged_until(book.against, book.seen_at)
-                committed = await commit_times(session, book.snapshot, snapshot, since)
-                self._unknown = await read_unknown(session, snapshot, own)
-                not_compared = {**self._unknown.counts, **await count_not_compared(session, own)}
-        notes += (*_remarks(ledger, snapshot), *(self._unknown.notes if self._unknown else ()))
-        return Reading(
-            snapshot,
-            thorough,
-            ledger,
-            histories,
-            not_compared,
-            tuple(notes),
-            committed=committed,
+                found, read = await self._read_catalog(session, book, sums)
+        notes += _remarks(ledger, found.snapshot)
+        notes += self._unknown.notes if self._unknown else ()
+        told = replace(
+            found,
+            gate=sums.text,
+            ledger=ledger,
+            histories=histories,
+            notes=tuple(notes),
             at_work=busy,
         )
+        return told, read
 
-    async def _gate(self, session: Connection) -> str:
-        """Return the gate as it is now: pg_get_*def functions see past a transaction's snapshot."""
+    def _unmoved(self, sums: gate.Sums, book: Book) -> bool:
+        depths = self._depths
+        return sums.text == book.gate and depths.same_life(sums) and not depths.due
+
+    async def _read_catalog(
+        self, session: Connection, book: Book, sums: gate.Sums
+    ) -> tuple[Reading, Read]:
+        own = await ledger_schemas(session)
+        read = await self._depths.read(session, book, sums, own)
+        since = judged_until(book.against, book.seen_at)
+        committed = await commit_times(session, book.snapshot, read.snapshot, since)
+        moved = read.moved if self._unknown and not self._unknown.odd else None
+        self._unknown = await read_unknown(session, read.snapshot, own, moved)
+        counts = {**self._unknown.counts, **await count_not_compared(session, own)}
+        found = Reading(
+            read.snapshot, sums.text, not_compared=counts, committed=committed, depth=read.depth
+        )
+        return found, read
+
+    async def _stands(self, session: Connection, quick: str, text: str) -> bool:
+        """Tell whether nothing moved: pg_get_*def functions see past a transaction's snapshot."""
+        with translated(session.where):
+            if await gate.quick(session) == quick:
+                return True
         async with reading(session):
-            return await gate.thorough(session, cluster=self.cluster)
+            return await gate.thorough(session, cluster=self.cluster) == text
 
 
 async def read_once(

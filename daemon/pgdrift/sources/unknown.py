@@ -14,6 +14,7 @@ from itertools import groupby
 from pgdrift.core.coverage import known_catalogs, known_columns
 from pgdrift.core.model import Snapshot
 from pgdrift.sources.connection import Connection, translated
+from pgdrift.sources.gate import belongs_to
 from pgdrift.sources.held import held
 from pgdrift.sources.query import not_a_member
 
@@ -25,10 +26,14 @@ _NAMED = 12
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What is not compared: how many by kind word, none zero; and which, for people."""
+    """What is not compared: how many by kind word, none zero; and which, for people.
+
+    `odd`: some letter that nobody here knows is in use.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    odd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +140,22 @@ def words() -> frozenset[str]:
 
 
 async def read_unknown(
-    connection: Connection, snapshot: Snapshot, exclude_schemas: Collection[str] = ()
+    connection: Connection,
+    snapshot: Snapshot,
+    exclude_schemas: Collection[str] = (),
+    moved: Collection[int] | None = None,
 ) -> Unknown:
     """Return what the server holds that the snapshot cannot tell.
 
+    `moved`: the OIDs beside which a letter may be odd now, where none was odd before.
     Reads inside the transaction that the caller opened. Raises SourceError.
     """
+    within = () if moved is None else (list(moved),)
     major = snapshot.server_version // 10000
     read = snapshot.kinds | snapshot.unread.keys()
     with translated(connection.where):
         new = await connection.fetch(_NEW, sorted(known_catalogs()), sorted(known_columns()))
-        letters = await connection.fetch(_letters(major))
+        letters = await connection.fetch(_letters(major, some=bool(within)), *within)
         counted = await connection.fetch(_counted(major, read), list(exclude_schemas))
     names = sorted(row[0] for row in new)
     columns = [n for n in names if "." in n]
@@ -158,20 +168,32 @@ async def read_unknown(
         *_named("catalog columns", columns, major),
         *_lettered(letters),
     )
-    return Unknown({word: count for word, count in counts.items() if count}, notes)
+    return Unknown({word: count for word, count in counts.items() if count}, notes, bool(letters))
 
 
-def _letters(major: int) -> str:
-    """Return the query of rows (word, count, column, letter) for letters that are not known."""
+def _letters(major: int, *, some: bool) -> str:
+    """Return the query of rows (word, count, column, letter) for letters that are not known.
+
+    `some`: only where a row belongs to something with one of the OIDs in $1.
+    """
     rows = sorted((row for row in LETTERS if row.since <= major), key=_catalog)
-    return " UNION ALL ".join(_lettered_in(*group) for _, group in groupby(rows, key=_catalog))
+    return " UNION ALL ".join(
+        _lettered_in(*group, where=_among(catalog) if some else "true")
+        for catalog, group in groupby(rows, key=_catalog)
+    )
+
+
+def _among(catalog: str) -> str:
+    """Return the condition that a row of a catalog belongs to something that moved."""
+    of = belongs_to(catalog, "x")
+    return f"{of} = ANY ($1::pg_catalog.oid[])" if of else "$1::pg_catalog.oid[] IS NOT NULL"
 
 
 def _catalog(row: Letters) -> str:
     return row.catalog
 
 
-def _lettered_in(*rows: Letters) -> str:
+def _lettered_in(*rows: Letters, where: str) -> str:
     """Return the query for the columns of one catalog: read once, in the server's own letters."""
     values = ", ".join(
         f"('{row.word}', '{row.catalog}.{row.column}', x.{row.column}::text, {row.odd})"
@@ -181,7 +203,7 @@ def _lettered_in(*rows: Letters) -> str:
         "SELECT v.word, count(*), v.place, v.letter"
         f" FROM pg_catalog.{rows[0].catalog} x"
         f" CROSS JOIN LATERAL (VALUES {values}) v (word, place, letter, odd)"
-        f" WHERE x.{rows[0].oid} >= {_FIRST_OWN} AND v.odd"
+        f" WHERE x.{rows[0].oid} >= {_FIRST_OWN} AND v.odd AND {where}"
         f" AND ({' OR '.join(row.odd for row in rows)})"
         " GROUP BY v.word, v.place, v.letter"
     )

@@ -85,7 +85,7 @@ def _content_key(snapshot: Snapshot) -> bytes | None:
     depends, groups = snapshot.dependencies, snapshot.packed.groups
     if not isinstance(depends, Dependencies) and depends:
         return None
-    ends = depends.ends if isinstance(depends, Dependencies) else b""
+    ends = depends.words if isinstance(depends, Dependencies) else b""
     made = blake2b(ends, digest_size=32)
     for key, group in groups.items():
         made.update(f"{len(key)} {size(group)} {key}".encode("utf-8", "surrogatepass"))

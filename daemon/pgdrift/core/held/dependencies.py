@@ -23,8 +23,13 @@ class Dependencies(Sequence[Pair]):
         self._of = of
         self._ends = _one(ends.tobytes() if isinstance(ends, array) else ends)
 
+    @property
+    def ends(self) -> array[int]:
+        """Two places among the objects for each pair, one pair after the other."""
+        return array("I", self._ends)
+
     def __len__(self) -> int:
-        return len(array("I", self._ends)) // 2
+        return len(self.ends) // 2
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(sorted(self.unsorted()))
@@ -45,14 +50,14 @@ class Dependencies(Sequence[Pair]):
         return repr(list(self))
 
     @property
-    def ends(self) -> bytes:
-        """Two places among the objects for each pair, as words."""
+    def words(self) -> bytes:
+        """The same as `ends`, as the bytes of its words."""
         return self._ends
 
     def unsorted(self) -> Iterator[Pair]:
         """Give the pairs in no particular order."""
         ids = list(self._of)
-        ends = iter(array("I", self._ends))
+        ends = iter(self.ends)
         return ((ids[a], ids[b]) for a, b in zip(ends, ends, strict=True))
 
     def over(self, of: Packed) -> Dependencies:

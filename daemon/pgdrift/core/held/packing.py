@@ -90,13 +90,17 @@ class Packing:
         for _ in self.folding():
             pass
         places = array("I", bytes(4 * len(self)))
-        for place, number in enumerate(chain.from_iterable(self.folded.values())):
+        for place, number in enumerate(self.order()):
             places[number] = place
         oids = {
             key: array("I", [self.oids[n] for n in numbers]).tobytes()
             for key, numbers in self.folded.items()
         }
         return Packed(self.groups, oids), places
+
+    def order(self) -> Iterator[int]:
+        """Give the numbers of all objects as they stand, once all are packed."""
+        return chain.from_iterable(self.folded.values())
 
     def _fold(self, key: str, numbers: list[int]) -> None:
         if key in self.folded:

@@ -40,6 +40,7 @@ KIND = Kind(
     where=USER_SCHEMA,
     address=(PROC, "p.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("p.oid",),
     attributes=(
         _plain("result", "pg_catalog.format_type(p.prorettype, NULL)"),
         _plain("aggregate_kind", words("g.aggkind", n="normal", o="ordered", h="hypothetical")),

@@ -31,6 +31,7 @@ KIND = Kind(
         AND {USER_SCHEMA}""",
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("t.oid",),
     attributes=(
         Attribute("defined", "t.typisdefined", ChangeClass.STRUCTURE),
         Attribute("input", function("t.typinput::oid"), ChangeClass.BEHAVIOUR),

@@ -73,6 +73,7 @@ KIND = Kind(
     address=(CLASS, "a.attrelid", "a.attnum"),
     parent=(CLASS, "a.attrelid", "0"),
     member=(CLASS, "a.attrelid"),
+    told_with=("a.attrelid",),
     attributes=(
         Attribute("type", "pg_catalog.format_type(a.atttypid, a.atttypmod)", ChangeClass.STRUCTURE),
         Attribute("not_null", "a.attnotnull", ChangeClass.STRUCTURE),

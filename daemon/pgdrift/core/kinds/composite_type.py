@@ -40,6 +40,7 @@ KIND = Kind(
     where=f"t.typtype = 'c' AND {USER_SCHEMA}",
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("t.oid",),
     attributes=(
         Attribute("fields", "COALESCE(f.fields, '{}'::text[])", ChangeClass.STRUCTURE),
         Attribute("field_comments", "COALESCE(f.comments, '{}'::text[])", ChangeClass.COSMETIC),

@@ -58,11 +58,11 @@ _NAMED_AFTER = f"""CASE WHEN k.contype IN ('p', 'u', 'x', 'f', 'c', 'n') THEN
             ORDER BY u.place) ELSE '{{}}'::text[] END END"""
 
 # Foreign keys are enforced by internal triggers, which ALTER TABLE can switch off.
-_ENFORCED = """(SELECT g.tgconstraint,
-        CASE WHEN pg_catalog.min(g.tgenabled::text) = pg_catalog.max(g.tgenabled::text)
-             THEN pg_catalog.min(g.tgenabled::text) ELSE 'partly' END AS enabled
+_ENFORCED = """LATERAL (SELECT
+        CASE WHEN pg_catalog.min(g.tgenabled::text) <> pg_catalog.max(g.tgenabled::text)
+             THEN 'partly' ELSE pg_catalog.min(g.tgenabled::text) END AS enabled
     FROM pg_catalog.pg_trigger g
-    WHERE g.tgisinternal AND g.tgconstraint <> 0 GROUP BY g.tgconstraint) g"""
+    WHERE g.tgisinternal AND k.contype = 'f' AND g.tgconstraint = k.oid) g"""
 
 _TARGETS = """SELECT pg_catalog.array_agg(a.attnum || ': ' || a.attstattarget ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conindid AND a.attstattarget >= 0"""
@@ -81,7 +81,7 @@ KIND = Kind(
             ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
         LEFT JOIN pg_catalog.pg_description xd
             ON xd.objoid = x.indexrelid AND xd.classoid = {CLASS} AND xd.objsubid = 0
-        LEFT JOIN {_ENFORCED} ON g.tgconstraint = k.oid AND k.contype = 'f'"""
+        LEFT JOIN {_ENFORCED} ON true"""
     + comment_join(CONSTRAINT, "k.oid"),
     where=f"""COALESCE(c.relpersistence, 'p') <> 't' AND {USER_SCHEMA}
         AND NOT {_SPOKEN_FOR}""",
@@ -91,6 +91,7 @@ KIND = Kind(
         "CASE WHEN k.conrelid <> 0 THEN k.conrelid ELSE k.contypid END",
         "0",
     ),
+    told_with=("k.conrelid", "k.contypid"),
     attributes=(
         Attribute(
             "type",

@@ -23,6 +23,7 @@ KIND = Kind(
     where=f"t.typtype = 'd' AND {USER_SCHEMA}",
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("t.oid",),
     attributes=(
         Attribute(
             "type",

@@ -24,6 +24,7 @@ KIND = Kind(
     where=f"t.typtype = 'e' AND {USER_SCHEMA}",
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("t.oid",),
     attributes=(
         Attribute("labels", "COALESCE(e.labels, '{}'::text[])", ChangeClass.STRUCTURE),
         owner("t.typowner"),

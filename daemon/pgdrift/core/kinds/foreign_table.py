@@ -26,6 +26,7 @@ KIND = Kind(
     where=USER_SCHEMA,
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("c.oid",),
     attributes=(
         Attribute("server", "s.srvname::text", ChangeClass.STRUCTURE),
         options("options", "f.ftoptions"),

@@ -48,6 +48,7 @@ KIND = Kind(
     address=(CLASS, "i.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
     alone=True,
+    told_with=("x.indrelid",),
     attributes=(
         Attribute("table", "c.relname::text", ChangeClass.STRUCTURE),
         Attribute("unique", "x.indisunique", ChangeClass.STRUCTURE),

@@ -36,6 +36,7 @@ KIND = Kind(
     where=f"c.relkind = 'm' AND {USER_SCHEMA}",
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("c.oid",),
     attributes=(
         replace(
             DEFINITION,

@@ -26,6 +26,7 @@ KIND = Kind(
     where=f"c.relpersistence <> 't' AND {USER_SCHEMA}",
     address=(POLICY, "y.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
+    told_with=("y.polrelid",),
     attributes=(
         Attribute("command", words("y.polcmd", **_COMMANDS), ChangeClass.SECURITY),
         Attribute("permissive", "y.polpermissive", ChangeClass.SECURITY),

@@ -62,6 +62,7 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
     made_along: str = "false",  # the object came with its parent, which speaks for it
     args: str = "''",
     within: str = "PUBLIC",
+    told_with: tuple[str, ...] = (),
 ) -> Kind:
     default = f"pg_catalog.acldefault({letter}, {owner})"
     made = f"COALESCE(script.initprivs, {default})"
@@ -79,6 +80,7 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
             CROSS JOIN LATERAL ({_held(acl, default, owner, given, made)}) g""",
         where=f"{where} AND g.told",
         parent=_unless(own_server, or_its_extension(*parent)),
+        told_with=told_with,
         attributes=(Attribute("privileges", "g.privileges", ChangeClass.SECURITY),),
     )
 
@@ -122,6 +124,7 @@ KINDS = (
     ),
     _privilege(
         "type_privilege",
+        told_with=("t.oid",),
         within=_OPEN_ANYWAY,
         path="ARRAY[n.nspname::text, t.typname::text]",
         source="""pg_catalog.pg_type t
@@ -137,6 +140,7 @@ KINDS = (
     ),
     _privilege(
         "privilege",
+        told_with=("c.oid",),
         path="ARRAY[n.nspname::text, c.relname::text]",
         source=f"""{_RELATION}
             LEFT JOIN pg_catalog.pg_depend i
@@ -153,6 +157,7 @@ KINDS = (
     ),
     _privilege(
         "column_privilege",
+        told_with=("c.oid",),
         path="ARRAY[n.nspname::text, c.relname::text, a.attname::text]",
         source=f"{_RELATION} JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid",
         where=f"""a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped
@@ -165,6 +170,7 @@ KINDS = (
     ),
     _privilege(
         "routine_privilege",
+        told_with=("p.oid",),
         within=_OPEN_ANYWAY,
         path="ARRAY[n.nspname::text, p.proname::text]",
         args=IDENTITY_ARGUMENTS,

@@ -31,6 +31,7 @@ KIND = Kind(
     where=USER_SCHEMA,
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("t.oid",),
     attributes=(
         Attribute("subtype", "pg_catalog.format_type(r.rngsubtype, NULL)", ChangeClass.STRUCTURE),
         Attribute(

@@ -65,6 +65,7 @@ def routine(name: str, where: str, *attributes: Attribute) -> Kind:
         where=f"{where} AND {USER_SCHEMA} AND NOT {_WITH_ITS_TYPE}",
         address=(PROC, "p.oid", "0"),
         parent=IN_SCHEMA,
+        told_with=("p.oid",),
         attributes=(
             ARGUMENTS,
             Attribute("language", "l.lanname::text", ChangeClass.BEHAVIOUR),

@@ -22,6 +22,7 @@ KIND = Kind(
     where=f"r.rulename <> '_RETURN' AND c.relpersistence <> 't' AND {USER_SCHEMA}",
     address=(REWRITE, "r.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
+    told_with=("r.ev_class",),
     attributes=(
         Attribute(
             "definition",

@@ -34,6 +34,7 @@ KIND = Kind(
         "COALESCE(o.refobjid, n.oid)",
         "COALESCE(o.refobjsubid, 0)",
     ),
+    told_with=("c.oid",),
     attributes=(
         Attribute("type", "pg_catalog.format_type(q.seqtypid, NULL)", ChangeClass.STRUCTURE),
         Attribute("start", "q.seqstart", ChangeClass.BEHAVIOUR),

@@ -27,6 +27,7 @@ KIND = Kind(
     where=f"c.relpersistence <> 't' AND {USER_SCHEMA}",
     address=(STATISTICS, "x.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
+    told_with=("x.stxrelid",),
     attributes=(
         Attribute("table", "x.stxrelid::pg_catalog.regclass::text", ChangeClass.PERFORMANCE),
         Attribute(

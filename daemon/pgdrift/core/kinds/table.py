@@ -67,6 +67,7 @@ KIND = Kind(
     where=f"c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {USER_SCHEMA}",
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("c.oid",),
     attributes=(
         Attribute(
             "persistence",

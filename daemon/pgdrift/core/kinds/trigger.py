@@ -28,6 +28,7 @@ KIND = Kind(
         AND c.relpersistence <> 't' AND {USER_SCHEMA}""",
     address=(TRIGGER, "g.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
+    told_with=("g.tgrelid",),
     attributes=(
         Attribute(
             "definition",

@@ -57,6 +57,7 @@ KIND = Kind(
     where=f"c.relkind = 'v' AND c.relpersistence <> 't' AND {USER_SCHEMA}",
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
+    told_with=("c.oid",),
     attributes=(
         DEFINITION,
         GIVES,

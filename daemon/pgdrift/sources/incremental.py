@@ -1,0 +1,121 @@
+"""What was read before in, and what moved since; out comes the same as if all had been read now.
+
+What has to be read again is read with the queries of the kinds, as ever, each narrowed to that. On
+any doubt nothing comes out, and the caller reads it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import cast
+
+from pgdrift.core.held.dependencies import Dependencies
+from pgdrift.core.held.register import LostError, Register, merged
+from pgdrift.core.kinds import KINDS
+from pgdrift.core.model import Snapshot
+from pgdrift.log import get_logger
+from pgdrift.sources.answers import Answer, answers
+from pgdrift.sources.catalog import Found, add, own_key, without_collector
+from pgdrift.sources.connection import Connection, translated
+from pgdrift.sources.dependencies import read_some
+from pgdrift.sources.gate import Sums
+from pgdrift.sources.query import ADDRESS, PARENT
+from pgdrift.sources.touched import touched
+
+log = get_logger("sources.incremental")
+
+# Of all that others are told with, the share beyond which it is as well to read all.
+_MOST = 8
+_ALWAYS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A snapshot as it was read, where each object was found, and the gate it was read under.
+
+    `own` are the schemas that were left out, `key` is what secrets were sealed with.
+    """
+
+    snapshot: Snapshot
+    register: Register
+    sums: Sums
+    own: frozenset[str]
+    key: bytes = field(repr=False)
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """The snapshot's, as they are held."""
+        return cast("Dependencies", self.snapshot.dependencies)
+
+
+async def read_again(
+    connection: Connection, before: Seen, sums: Sums, *, own: Collection[str], cluster: bool
+) -> Seen | None:
+    """Return what there is now, or None where all has to be read to know.
+
+    Reads inside the transaction that the caller opened, under the gate `sums`. Raises SourceError.
+    """
+    moved = sums.moved(before.sums)
+    if moved.all or before.snapshot.unread or before.own != frozenset(own):
+        return None
+    with translated(connection.where), without_collector():
+        most = max(_ALWAYS, len(set(before.register.told_with)) // _MOST)
+        oids = await touched(connection, moved, most)
+        if oids is None:
+            return None
+        again = {0, *oids, *moved.oids()}
+        found = await _read(connection, before, sorted(oids), again, cluster=cluster)
+        if found is None:
+            return None
+        objects, _ = found.packing.packed()
+        put = merged(before.register, again, found.register(objects))
+        ends = await read_some(connection, {*found.at} - {0}, put.register, again)
+    try:
+        dependencies = put.dependencies(before.dependencies, ends)
+    except LostError:
+        log.warning("incremental.doubt", database=before.snapshot.database)
+        return None
+    snapshot = replace(
+        before.snapshot,
+        objects=put.register.objects,
+        dependencies=dependencies,
+        taken_at=datetime.now(UTC),
+    )
+    return replace(before, snapshot=snapshot, register=put.register, sums=sums)
+
+
+async def _read(
+    connection: Connection, before: Seen, oids: list[int], again: AbstractSet[int], *, cluster: bool
+) -> Found | None:
+    """Return what is told with these OIDs, None where something of it may not be read."""
+    kinds = [k for k in KINDS if cluster or not k.cluster]
+    major = before.snapshot.server_version // 10000
+    found = Found(key=before.key or own_key())
+    excluded = sorted(before.own)
+    rows = answers(connection, kinds, major, excluded, found.key, oids)
+    all_of = [answer async for answer in rows]
+    if any(answer.refused for answer in all_of):
+        return None
+    found.elsewhere.update(_parents(before.register, again, all_of))
+    for answer in all_of:
+        if answer.how:
+            add(found, answer.how, answer.rows)
+    return found
+
+
+def _parents(
+    register: Register, again: AbstractSet[int], answers: Collection[Answer]
+) -> dict[int, bytes]:
+    """Return the parents that were not read again, by address."""
+    read = {row[ADDRESS] for answer in answers for row in answer.rows}
+    wanted = {row[PARENT] for answer in answers for row in answer.rows} - read
+    places = {
+        address: place
+        for address, place in register.places(wanted - {0, None}).items()
+        if register.told_with[place] not in again
+    }
+    names = register.names(places.values())
+    return {address: names[place] for address, place in places.items()}
