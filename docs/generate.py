@@ -42,7 +42,7 @@ DOCS = Path(__file__).parent
 
 COMMANDS = (
     "serve check diff snapshot plan prove rehearse apply rollback plans"
-    " show status log blame ignore drill demo"
+    " show status variants log blame ignore drill demo"
     " incidents ack silence accept unsilence"
     " sync,declare sync,list sync,show sync,undo"
     " ledger,install ledger,verify ledger,upgrade ledger,uninstall"

@@ -459,7 +459,9 @@ def test_every_setting_is_in_the_docs(setting: str) -> None:
     path, _, key = setting.rpartition(".")
     if not path or setting in SECTIONS:
         return
-    heading = path.replace("(", " (type: ").replace("environments.*", "environments.<name>")
+    heading = path.replace("(", " (type: ")
+    for by_name in ("environments", "discover"):
+        heading = heading.replace(f"{by_name}.*", f"{by_name}.<name>")
     for by_name in ("channels", "owners"):
         heading = heading.replace(f"alerts.{by_name}.*", f"alerts.{by_name}.<name>")
     heading = heading.replace(".*", "[]")

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_valid
 from pgdrift.core.found import Database, Wanted
 from pgdrift.environments import EnvironmentSettings, Watching, read_dsn
 from pgdrift.section import Duration
-from pgdrift.sources.databases import PARTS, USUAL, dsn_of
+from pgdrift.sources.databases import PARTS, dsn_of
 
 _PLACE = re.compile(r"\{(.*?)\}")
 
@@ -40,11 +40,11 @@ class DiscoverSettings(Watching):
 
     dsn: SecretStr | None = Field(None, description="connection URL; there the query is asked")
     dsn_file: Path | None = Field(None, description="file with the URL, read at each connection")
-    query: str = Field(
-        USUAL.strip(),
+    query: str | None = Field(
+        None,
         min_length=1,
         description="gives a column `database`, and perhaps `name`, `host`, `port`; with an empty"
-        " search_path, so name schemas. Unless given: all databases that the role may connect to",
+        " search_path, so name schemas. None: all databases that the role may connect to",
     )
     template: SecretStr | None = Field(
         None,

@@ -16,7 +16,7 @@ from pgdrift.discovering import DiscoverSettings
 from pgdrift.errors import PgdriftError, StoreError
 from pgdrift.log import get_logger, redact
 from pgdrift.settings import Settings
-from pgdrift.sources.databases import databases
+from pgdrift.sources.databases import USUAL, databases
 from pgdrift.watch import first_of
 
 log = get_logger("finding")
@@ -27,7 +27,7 @@ _AT_MOST = 5.0
 
 async def ask(of: DiscoverSettings, taken: frozenset[str]) -> Answer:
     """Return what a section finds now. Raises SourceError, and ConfigError for a DSN."""
-    found = await databases(of.read_dsn(), of.query, 2 * of.limit + 1)
+    found = await databases(of.read_dsn(), of.query or USUAL, 2 * of.limit + 1)
     return chosen(map(of.called, found), of.wanted, taken)
 
 

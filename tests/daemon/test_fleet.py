@@ -138,7 +138,7 @@ async def test_a_server_that_hangs_delays_no_other(
     port = await proxy.start(server.port)
     try:
         for n, dsn in enumerate(dsns):
-            house.watch(f"far{n}", through(dsn, port), timeout="2s")
+            house.watch(f"far{n}", through(dsn, port), timeout="20s")
         house.watch("near", template)
         daemon = await (await house.start()).watching()
         await proxy.turn("silent")

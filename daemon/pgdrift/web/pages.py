@@ -48,7 +48,7 @@ async def status(request: web.Request) -> web.Response:
         "verdict": view.verdict(standings.values()),
         "groups": found,
         "stages": view.stages(alone),
-        "standings": view.by_concern(standings),
+        "standings": view.by_concern(alone),
         "limit": _ON_STATUS,
         "sections": _SECTIONS,
         "configured": site.configured(),
