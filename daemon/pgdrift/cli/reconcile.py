@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,7 +103,9 @@ def rehearse(
     return exits.IN_SYNC if found.good else exits.DRIFTED
 
 
-def _runs(run: Callable[[Order, Say], Awaitable[None]], name: str, said: str) -> Callable[..., int]:
+def _runs(
+    run: Callable[[Order, Say], Coroutine[object, object, None]], name: str, said: str
+) -> Callable[..., int]:
     """Return the command that runs one way of a plan: both have the same options."""
 
     def command(
