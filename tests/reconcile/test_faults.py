@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -261,13 +262,9 @@ async def test_a_file_system_that_is_full_changes_nothing(
     assert "nothing was changed" in str(error)
     assert not list(there.folder.glob("applied/*"))
     filler = small / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-                file.flush()
-        except OSError:
-            pass
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
     error = await there.refused(there.apply(a, backs_up=False))
     assert isinstance(error, ReconcileError)
     assert "cannot be written down" in str(error)

@@ -101,7 +101,7 @@ def rehearse(
 
 
 def _runs(
-    run: Callable[[Order, Say], Coroutine[None, None, None]], name: str, said: str
+    run: Callable[[Order, Say], Coroutine[object, object, None]], name: str, said: str
 ) -> Callable[..., int]:
     """Return the command that runs one way of a plan: both have the same options."""
 
