@@ -136,10 +136,12 @@ check-image: .cache/hadolint/.stamp
 bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
-# Killed two hundred times on an alert's way: a quarter of an hour.
+# Killed two hundred times on an alert's way: a quarter of an hour. Three hundred random plans, proved
+# and judged by pg_dump: as long.
 .PHONY: soak
-soak: .venv ## run for long what the tests run for short (KILLS=200)
+soak: .venv ## run for long what the tests run for short (KILLS=200 EXAMPLES=300)
 	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
+	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 tests/properties/test_plans.py -k claims
 
 .PHONY: docs
 docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories, chart
