@@ -137,11 +137,13 @@ bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARG
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 # Killed two hundred times on an alert's way: a quarter of an hour. Then three replicas that share sixty
-# databases, killed, paused and cut off two hundred times: an hour or more.
+# databases, killed, paused and cut off two hundred times: an hour or more. Then three hundred random
+# plans, proved and judged by pg_dump: a quarter of an hour.
 .PHONY: soak
-soak: .venv ## run for long what the tests run for short (KILLS=200 DISTURBANCES=200)
+soak: .venv ## run for long what the tests run for short (KILLS=200 DISTURBANCES=200 EXAMPLES=300)
 	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
 	@PGDRIFT_DISTURBANCES=$(or $(DISTURBANCES),200) PGDRIFT_SHARED=60 $(PYTEST) -n0 tests/daemon/test_replicas.py
+	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 tests/properties/test_plans.py -k claims
 
 .PHONY: docs
 docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories, chart

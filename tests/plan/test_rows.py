@@ -42,7 +42,7 @@ CREATE TABLE parent (id integer PRIMARY KEY, code short NOT NULL UNIQUE,
     state text NOT NULL CHECK (state IN ('new', 'old')));
 CREATE TABLE child (id serial PRIMARY KEY, parent integer NOT NULL REFERENCES parent,
     above integer REFERENCES child, moods mood[], p pair, r int4range, j jsonb NOT NULL,
-    at timestamptz DEFAULT now(), doubled integer GENERATED ALWAYS AS (parent * 2) STORED);
+    at timestamptz DEFAULT now(), doubled integer GENERATED ALWAYS AS (parent / 2) STORED);
 CREATE TABLE parts (at date NOT NULL, v integer) PARTITION BY RANGE (at);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2031-01-01') TO ('2032-01-01');
 CREATE TABLE never (a integer CHECK (a > 2 AND a < 1) NOT NULL);

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from pgdrift.core.model import Object, ObjectId
-from pgdrift.core.names import split_dotted
+from pgdrift.core.names import split_dotted, unquote
 from pgdrift.core.plan.draft import Draft
 from pgdrift.core.plan.kinds import WRITERS
+from pgdrift.core.plan.kinds.privileges import grantee
 from pgdrift.core.plan.model import Verb
 from pgdrift.core.plan.sql import text, texts
 from pgdrift.core.plan.units import Key, Units
@@ -84,6 +85,7 @@ def _edges(found: Units, drawn: Draft) -> Iterator[Edge]:
     yield from _names(found, drawn)
     yield from _parts_first(found, drawn)
     yield from _family(found, drawn)
+    yield from _owners(found, drawn)
 
 
 def _by_what_was(found: Units, drawn: Draft) -> Iterator[Edge]:
@@ -208,6 +210,17 @@ def _family(found: Units, drawn: Draft) -> Iterator[Edge]:
             for gone in world.children_here.get(ObjectId("table", split_dotted(joined)), ()):
                 if gone.kind in {"column", "constraint"} and gone in found.dropping:
                     yield found.dropping[gone], change
+
+
+def _owners(found: Units, drawn: Draft) -> Iterator[Edge]:
+    """Give what takes a column's rights from an owner, before they are the next owner's."""
+    for key in found.steps:
+        i = key.object
+        table = ObjectId("table", i.path[:-2])
+        if i.kind == "column_privilege" and "owner" in drawn.changed.get(table, ()):
+            old = text(drawn.world.here[table], "owner")
+            if i in drawn.world.here and unquote(grantee(i.path[-1])) == old:
+                yield key, Key(Verb.CHANGE, table)
 
 
 def _joins(drawn: Draft, i: ObjectId, table: ObjectId) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 from pgdrift.core.model import Object, ObjectId
-from pgdrift.core.names import dotted, quote_ident
+from pgdrift.core.names import dotted, quote_ident, split_dotted
 from pgdrift.core.plan.draft import Draft
 from pgdrift.core.plan.kinds import WRITERS
 from pgdrift.core.plan.kinds import privileges as rights
@@ -99,12 +99,9 @@ def _gone(found: Units, drawn: Draft, i: ObjectId) -> None:
             found.making[i] = key
         return
     if i in found.aside:
-        aside = f"{i.path[-1]}__pgdrift_old"[-63:]
-        noun = writer.noun
-        found.add(
-            Key(Verb.LET_GO, i),
-            [Step(f"ALTER {noun} {writer.name(before)} RENAME TO {quote_ident(aside)}", "rename")],
-        )
+        noun, aside = writer.noun, _aside(i.path[-1])
+        found.add(Key(Verb.LET_GO, i), _with_range(before))
+        found.add(Key(Verb.LET_GO, i), [_renamed(noun, writer.name(before), aside)])
         name = dotted((*i.path[:-1], aside))
         found.add(Key(Verb.DROP, i), [Step(f"DROP {noun} {name}")])
         found.dropping[i] = Key(Verb.DROP, i)
@@ -114,6 +111,28 @@ def _gone(found: Units, drawn: Draft, i: ObjectId) -> None:
     if speaker == i:
         make = writer.drop or (lambda o, _: [dropped(writer, o)])
         found.add(Key(Verb.DROP, i), make(before, world))
+
+
+def _aside(name: str) -> str:
+    return f"{name}__pgdrift_old"[-63:]
+
+
+def _renamed(noun: str, name: str, new: str) -> Step:
+    return Step(f"ALTER {noun} {name} RENAME TO {quote_ident(new)}", "rename")
+
+
+def _with_range(before: Object) -> Iterator[Step]:
+    """Rename what bears a range's name beside it: its constructors, its multirange and theirs."""
+    if before.id.kind != "range":
+        return
+    name, of = dotted(before.id.path), text(before, "subtype")
+    for arguments in (f"{of}, {of}", f"{of}, {of}, text"):
+        yield _renamed("FUNCTION", f"{name}({arguments})", _aside(before.id.path[-1]))
+    if multirange := split_dotted(text(before, "multirange")):
+        for arguments in ("", name, f"VARIADIC {name}[]"):
+            called = f"{dotted(multirange)}({arguments})"
+            yield _renamed("FUNCTION", called, _aside(multirange[-1]))
+        yield _renamed("TYPE", dotted(multirange), _aside(multirange[-1]))
 
 
 def _checked(make: object, before: Object, world: World) -> Iterable[Step]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_TEXTS = ("a", "b", 'Zoë\'s \\ "x"', "", "longer than most of them are", "blank behind  ")
-_NUMBERS = ("1", "2", "3", "0", "-1")
+_TEXTS = ("a", 'Zoë\'s \\ "x"', "", "blank behind  ", "longer than most of them are", "b", "c")
+_MORE = ("-1", "0", "3", "4")
 _TIMES = (
     "2020-02-29 12:34:56.789012+02",
     "1999-12-31 23:59:59+00",
@@ -17,12 +17,12 @@ _TIMES = (
     "infinity",
 )
 _BY_BASE: dict[str, tuple[str, ...]] = {
-    "smallint": (*_NUMBERS, "32767", "-32768"),
-    "integer": (*_NUMBERS, "2147483647", "-2147483648"),
-    "bigint": (*_NUMBERS, "9223372036854775807", "-9223372036854775808"),
-    "numeric": (*_NUMBERS, "2.50", "-0.001", "98765432109876543210.123456789"),
-    "real": (*_NUMBERS, "1.5", "3e30", "Infinity"),
-    "double precision": (*_NUMBERS, "0.1", "1e300", "NaN"),
+    "smallint": ("1", "2", "32767", *_MORE, "-32768"),
+    "integer": ("1", "2", "2147483647", *_MORE, "-2147483648"),
+    "bigint": ("1", "2", "9223372036854775807", *_MORE, "-9223372036854775808"),
+    "numeric": ("1", "2.55", "98765432109876543210.123456789", "-0.001", *_MORE),
+    "real": ("1", "1.5", "3e30", *_MORE, "Infinity"),
+    "double precision": ("1", "0.1", "1e300", *_MORE, "NaN"),
     "money": ("1", "2.50", "-0.01"),
     "boolean": ("true", "false"),
     "date": ("2020-02-29", "1999-12-31", "2026-01-01", "infinity"),
