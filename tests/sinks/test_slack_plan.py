@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.kept import KeptPlan
-from pgdrift.core.plan.model import Proof
+from pgdrift.core.plan.model import LeftOut, Proof
 from pgdrift.sinks.kit import size
 from pgdrift.sinks.slack_plan import answer
 from tests.web.plan_sample import KEPT, PLAN
@@ -43,7 +44,10 @@ def test_no_name_is_markup() -> None:
 def test_a_plan_that_is_proved_needs_no_proof_and_a_huge_one_is_cut() -> None:
     proof = Proof("", "", 180001, PLAN.binding)
     assert "pgdrift prove" not in words(replace(KEPT, plan=replace(PLAN, proof=proof)))
-    up = replace(PLAN.up, statements=PLAN.up.statements * 500, by_hand=PLAN.up.by_hand * 500)
+    long = ObjectId("table", ("public", "<&>" * 300))
+    many = [replace(s, object=long).called(f"a {n}") for n, s in enumerate(PLAN.up.statements * 99)]
+    hand = (LeftOut(long, "<&>" * 300),) * 99
+    up = replace(PLAN.up, statements=tuple(many), by_hand=hand)
     blocks = answer(replace(KEPT, plan=replace(PLAN, up=up)), "", None)
     assert size(blocks) < 10_000
     assert "more hazards" in json.dumps(blocks)
