@@ -41,7 +41,8 @@ from pgdrift.sources.histories import TOOLS, Tool
 DOCS = Path(__file__).parent
 
 COMMANDS = (
-    "serve check diff snapshot plan prove rehearse apply rollback plans"
+    "serve check diff snapshot plan prove rehearse apply rollback"
+    " plans,list plans,show plans,export plans,keep plans,make"
     " show status variants log blame ignore drill demo"
     " incidents ack silence accept unsilence"
     " sync,declare sync,list sync,show sync,undo"

@@ -111,7 +111,7 @@ def test_what_was_cut_off_is_said_and_what_it_left_is_its_own_as_far_as_it_came(
 
 
 def test_two_plans_in_one_window_have_each_their_own() -> None:
-    first = ran(snap(table(), column("a")), ended_at=NOW, result=Result.DONE)
+    first = ran(ended_at=NOW, result=Result.DONE)
     second = replace(
         ran(ended_at=NOW, result=Result.DONE, plan="bbbbbbbbbbbb", by="eve"),
         began_at=NOW + timedelta(seconds=30),

@@ -116,7 +116,13 @@ async def test_a_message_has_buttons_until_it_is_resolved(
 ) -> None:
     first = samples.night()
     ref = await deliver(pressed, on_its_way(first), link=LINK)
-    assert labels(slack.messages[0]) == ["Acknowledge", "Silence 4 h", "Silence 24 h", "Accept…"]
+    assert labels(slack.messages[0]) == [
+        "Acknowledge",
+        "Silence 4 h",
+        "Silence 24 h",
+        "Accept…",
+        "Show plan",
+    ]
     await deliver(pressed, on_its_way(samples.resolved(first), dict(ref)), link=LINK)
     assert labels(slack.messages[0]) == []
     await deliver(pressed, on_its_way(samples.cannot_look()), link=LINK)
@@ -206,7 +212,7 @@ async def test_each_incident_of_a_digest_has_a_menu(
     await digested(office, pressed, *more)
     silences = ["Silence 4 h", "Silence 24 h"]
     assert menus(slack.messages[0]) == [
-        ["Acknowledge", *silences, "Accept…"],
+        ["Acknowledge", *silences, "Accept…", "Show plan"],
         ["Acknowledge", *silences],
     ]
     await digested(office, oncall, *more)

@@ -10,12 +10,12 @@ from pgdrift.core.plan.shown import left_line, standing
 from pgdrift.core.plan.summed import Summed, summed
 from pgdrift.core.shown.render import one_line
 from pgdrift.log import redact
-from pgdrift.sinks.kit import Block, context, fitting, mrkdwn, section
+from pgdrift.sinks.kit import Block, context, mrkdwn, section
 from pgdrift.sinks.mrkdwn import code_block, code_span, escape
 
+# Each part is a paragraph, of which Slack takes 3000 characters.
 _MOST_CATEGORIES = 12
 _MOST_HAZARDS = 8
-_MOST_UNITS = 9000
 
 
 def answer(kept: KeptPlan, remark: str, link: str | None) -> list[Block]:
@@ -31,24 +31,30 @@ def answer(kept: KeptPlan, remark: str, link: str | None) -> list[Block]:
     blocks = [section(f"{head}\n{escape(redact(said), 300)}")]
     if remark:
         blocks.append(context(mrkdwn(f"⚠️ {escape(redact(one_line(remark)), 300)}")))
-    blocks += [section("\n".join(_sums(kept, sums)))]
-    foot = [section(_how(kept, link))]
-    return [*fitting(blocks, _MOST_UNITS), *foot]
+    parts = (_categories(sums), _hazards(sums), _by_hand(kept))
+    blocks += [section("\n".join(lines)) for part in parts if (lines := list(part))]
+    return [*blocks, section(_how(kept, link))]
 
 
-def _sums(kept: KeptPlan, sums: Summed) -> Iterator[str]:
+def _categories(sums: Summed) -> Iterator[str]:
     for action, count in sums.categories[:_MOST_CATEGORIES]:
         yield f"• {count} × {escape(one_line(action), 100)}"
-    if more := len(sums.categories) - _MOST_CATEGORIES:
-        yield f"• and {more} more kinds of change" if more > 0 else ""
+    if (more := len(sums.categories) - _MOST_CATEGORIES) > 0:
+        yield f"• and {more} more kinds of change"
+
+
+def _hazards(sums: Summed) -> Iterator[str]:
     for number, what, why in sums.hazards[:_MOST_HAZARDS]:
         words = f"{code_span(redact(what), 120)}: {escape(redact(one_line(why)), 150)}"
         yield f"⚠️ statement {number}, {words}"
     if (more := len(sums.hazards) - _MOST_HAZARDS) > 0:
         yield f"⚠️ and {more} more hazards"
+
+
+def _by_hand(kept: KeptPlan) -> Iterator[str]:
     for left in kept.plan.up.by_hand[:_MOST_HAZARDS]:
         yield f"✋ by hand: {escape(redact(one_line(left_line(left))), 200)}"
-    if (more := sums.by_hand - _MOST_HAZARDS) > 0:
+    if (more := len(kept.plan.up.by_hand) - _MOST_HAZARDS) > 0:
         yield f"✋ and {more} more by hand"
 
 
