@@ -136,10 +136,12 @@ check-image: .cache/hadolint/.stamp
 bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
-# Killed two hundred times on an alert's way: a quarter of an hour.
+# Killed two hundred times on an alert's way, and a hunt through HUNT random histories of DDL for one
+# that what moved alone does not tell: half an hour.
 .PHONY: soak
-soak: .venv ## run for long what the tests run for short (KILLS=200)
+soak: .venv ## run for long what the tests run for short (KILLS=200 HUNT=100)
 	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
+	@PGDRIFT_HUNT=$(or $(HUNT),100) $(PYTEST) -n0 tests/properties/test_incremental.py tests/properties/test_incremental_scenarios.py
 
 .PHONY: docs
 docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories, chart

@@ -10,7 +10,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bench import keeping, kinds, ledger, reading, rival, waking
+from bench import keeping, kinds, ledger, looking, reading, rival, waking
 from bench.report import as_json, as_text
 from bench.stage import server, stage
 from bench.timing import Ratio
@@ -30,6 +30,8 @@ async def run(asked: argparse.Namespace) -> str:
                     shares[tables] = await kinds.shares(built)
                 _say(f"{tables} tables: reading, {rounds} rounds")
                 read = await reading.measure(built, rounds)
+                _say(f"{tables} tables: a look after one change, {rounds} rounds")
+                read += await looking.measure(built, rounds)
                 if asked.migra:
                     _say(f"{tables} tables: against migra")
                     read += await rival.measure(built, rounds, asked.migra_limit)
