@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import keeping, kinds, ledger, reading, reconcile, rival, waking
+from bench import keeping, kinds, ledger, looking, reading, reconcile, rival, waking
 from bench.report import as_json, as_text
 from bench.stage import Stage, server, stage
 from bench.timing import Ratio
@@ -35,6 +35,8 @@ async def run(asked: argparse.Namespace) -> str:
                     shares[tables] = await kinds.shares(built)
                 _say(f"{tables} tables: reading, {rounds} rounds")
                 read = await reading.measure(built, rounds)
+                _say(f"{tables} tables: a look after one change, {rounds} rounds")
+                read += await looking.measure(built, rounds)
                 if asked.migra:
                     _say(f"{tables} tables: against migra")
                     read += await rival.measure(built, rounds, asked.migra_limit)

