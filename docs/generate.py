@@ -47,7 +47,7 @@ COMMANDS = (
     " incidents ack silence accept unsilence"
     " sync,declare sync,list sync,show sync,undo"
     " ledger,install ledger,verify ledger,upgrade ledger,uninstall"
-    " alerts,test alerts,route config,check config,show config,schema".split()
+    " alerts,test alerts,route store,migrate config,check config,show config,schema".split()
 )
 
 _CLI_HEAD = """\

@@ -14,6 +14,7 @@ from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Right, Verb
 from pgdrift.core.alerts.news import Since
 from pgdrift.core.model import Against, Origin, Outcome, Severity, Standing
+from pgdrift.core.shares import Replicas
 from pgdrift.metrics import LABELS, METRICS, NOTIFIED, Metrics, Named, markdown
 from tests.web import sample
 
@@ -40,6 +41,7 @@ class Fleet:
             ears=lambda: self.ears,
             trays=lambda: self.trays,
             marks=lambda: self.marks,
+            replicas=lambda: Replicas("a:1", ("a:1", "b:1"), {"east": "b:1", "west": None}, "a:1"),
         )
 
     def accept(self, environment: str, until: datetime | None) -> None:

@@ -90,7 +90,7 @@ class StoreError(PgdriftError):
     """The store's: what must survive could not be kept or read back.
 
     Reasons: unwritable, full, locked, too_new, damaged, conflict: what is kept contradicts it,
-    stale: another process was faster, and of a store on a server unreachable, authentication,
-    absent, too_old, pooler: sessions behind it are not ours, fenced: another replica's by now, and
-    unproved: what was moved is not what it was.
+    stale: another process was faster, unreachable, authentication, absent: there is no such
+    database, too_old: the server, pooler: sessions behind it are not ours, fenced: it is another
+    replica's to keep by now, and unproved: what was moved is not what it was.
     """

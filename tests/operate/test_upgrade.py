@@ -19,7 +19,7 @@ from alembic.config import Config
 
 from pgdrift import __version__
 from pgdrift.errors import StoreError
-from pgdrift.store import migrate, open_store
+from pgdrift.store import lock, migrate, open_store
 from tests.daemon.house import pgdrift
 from tests.operate.release import FOLDER, answers, load, schema
 
@@ -197,11 +197,8 @@ async def test_without_room_for_the_copy_nothing_is_changed(path: Path) -> None:
 async def test_a_command_changes_no_tables_beneath_a_daemon_of_the_release_before(
     path: Path,
 ) -> None:
-    async with open_store(f"sqlite:///{path}", exclusive=True):
-        with closing(sqlite3.connect(path)) as store, store:
-            # As the release before would have left it.
-            store.execute("drop table opened_by")
-            store.execute(f"update alembic_version set version_num = '{BEFORE.stem}'")
+    load(BEFORE, path)
+    with lock.hold(str(path)):  # as a daemon of that release does
         with pytest.raises(StoreError, match="another pgdrift daemon works on") as caught:
             async with open_store(f"sqlite:///{path}"):
                 pass
