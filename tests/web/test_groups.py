@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pgdrift.core.model import Standing
 from pgdrift.metrics import Metrics, Named
@@ -48,8 +49,8 @@ async def test_a_group_that_is_not_there_is_said_so(site: Shown) -> None:
 
 async def test_programs_get_every_member(site: Shown) -> None:
     site.standings = shown()
-    body = await site.json("/api/v1/variants")
-    (group,) = body["groups"]  # type: ignore[misc]
+    body: dict[str, Any] = await site.json("/api/v1/variants")
+    (group,) = body["groups"]
     assert [v["count"] for v in group["variants"]] == [387, 12, 1]
     assert (await site.get("/api/v1/variants?x=1"))[0].status == 400
 
