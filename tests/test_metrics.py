@@ -234,6 +234,8 @@ def test_the_page_holds_every_metric_of_the_table_with_its_labels(fleet: Fleet) 
     fleet.metrics.known(named("production"), ["oncall"], "https://pgdrift.example.org")
     fleet.metrics.looked("production", Outcome.DRIFTED, "full", 0.2)
     fleet.accept("production", until=sample.NOW + timedelta(days=1))
+    of_group = replace(fleet.standings["production"], group="tenants", content="5e0c9a1b")
+    fleet.standings = {**fleet.standings, "production": of_group}
     suffix = {"histogram": "_count", "summary": "_count"}
     for row in METRICS:
         there = fleet.named(row.name + suffix.get(row.type, ""))

@@ -61,6 +61,8 @@ LABELS: Mapping[str, str] = {
     "channel": "a name under `alerts.channels` of the configuration",
     "since": "`recorded` (by the ledger or the server's commit times), `heard` (by a notification),"
     " `seen` (by a look)",
+    "group": "a `group` of the configuration, or the name of a section of `discover`",
+    "variant": "`1` (the largest) to `9`, and `others`",
     "public_url": "`web.public_url` of the configuration",
     "version": "the version that runs",
 }

@@ -53,7 +53,8 @@ async def group(request: web.Request) -> web.Response:
 
 def _wanted(standing: Standing, asked: dict[str, str], places: dict[str, int]) -> bool:
     level = view.level(standing)
-    states = {"ok": level == "ok", "unknown": level == "unknown"}
+    unknown = level == "unknown" or standing.environment not in places
+    states = {"ok": level == "ok" and not unknown, "unknown": unknown}
     states["drift"] = not (states["ok"] or states["unknown"])
     return (
         asked["q"].casefold() in standing.environment.casefold()
