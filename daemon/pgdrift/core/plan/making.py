@@ -50,6 +50,8 @@ def make_plan(
         left.object: _UNDONE
         for left in up.by_hand
         if not left.attributes
+        # An operator that is only named by another comes to be by that.
+        and left.object.kind != "operator"
         and (left.object in target.objects) != (left.object in source.objects)
     }
     return Plan(
