@@ -7,7 +7,6 @@ place in the code where a statement is made, and which no case comes by, is a fa
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -50,49 +49,48 @@ def _cases(major: int) -> Iterator[Case]:
             yield Case(folder.name, *both)
 
 
-# Some thousand statements, one by one: on a machine that is shared, that takes its time.
-@pytest.mark.timeout(1800)
-async def test_locks_rewrites_and_scans_are_what_the_server_takes_and_does(
-    make_database: MakeDatabase, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waiting = list(_cases(server.major))
-    seen: set[str] = set()
-    wrong: list[str] = []
-    async with _space(server):
-        with sites.told_apart(monkeypatch) as made:
-            while waiting:
-                one, other = await make_database(), await make_database()
-                left = await _loaded(one, other, waiting)
-                assert len(left) < len(waiting), [c.name for c in left]
-                waiting = left
-                sides = await read(one), await read(other)
-                for online in (False, True):
-                    plan = make_plan(sides, ("a", "b"), Options(), online=online)
-                    for way in (plan.up, plan.down):
-                        wrong += await _wrong(one, way, made, seen)
-                    sides = await read(one), sides[1]
-    assert wrong == []
-    if server.major == 18:
-        assert sites.ALL - seen == set(UNREACHED)
-
-
-@asynccontextmanager
-async def _space(server: EmbeddedServer) -> AsyncIterator[None]:
-    """Give a tablespace for as long as it is needed; only newer servers need no folder for one."""
-    if server.major < 15:
+@pytest.fixture
+async def space(server: EmbeddedServer) -> AsyncIterator[None]:
+    """Give a tablespace, which goes when the databases are gone that have something in it."""
+    if server.major < 15:  # older ones need a folder for one
         yield
         return
     session = await asyncpg.connect(server.dsn())
     try:
-        # One after the other: no tablespace is made in a transaction.
         await session.execute("SET allow_in_place_tablespaces = on")
         await session.execute(f"CREATE TABLESPACE {SPACE} LOCATION ''")
     finally:
         await session.close()
-    try:
-        yield
-    finally:
-        await run_sql(server.dsn(), f"DROP TABLESPACE {SPACE}")
+    yield
+    await run_sql(server.dsn(), f"DROP TABLESPACE {SPACE}")
+
+
+# Some thousand statements, one by one: on a machine that is shared, that takes its time.
+@pytest.mark.timeout(1800)
+async def test_locks_rewrites_and_scans_are_what_the_server_takes_and_does(
+    space: None,
+    make_database: MakeDatabase,
+    server: EmbeddedServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = list(_cases(server.major))
+    seen: set[str] = set()
+    wrong: list[str] = []
+    with sites.told_apart(monkeypatch) as made:
+        while waiting:
+            one, other = await make_database(), await make_database()
+            left = await _loaded(one, other, waiting)
+            assert len(left) < len(waiting), [c.name for c in left]
+            waiting = left
+            sides = await read(one), await read(other)
+            for online in (False, True):
+                plan = make_plan(sides, ("a", "b"), Options(), online=online)
+                for way in (plan.up, plan.down):
+                    wrong += await _wrong(one, way, made, seen)
+                sides = await read(one), sides[1]
+    assert wrong == []
+    if server.major == 18:
+        assert sites.ALL - seen == set(UNREACHED)
 
 
 async def _loaded(one: str, other: str, cases: list[Case]) -> list[Case]:

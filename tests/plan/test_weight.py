@@ -10,12 +10,15 @@ import pytest
 
 from pgdrift.cli import sides
 from pgdrift.cli.plan import _plan
+from pgdrift.core import snapshot_file
 from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.model import End, Plan, Statement, Verb, Way
 from pgdrift.core.plan.shown import review, text
 from pgdrift.core.plan.step import Held, Lock, Step
 from pgdrift.core.plan.weight import Weight, grade, size_words, words
 from pgdrift.reconcile import planfile
+from pgdrift.sources.catalog import snapshot
+from pgdrift.sources.connection import connection
 from pgdrift.sources.weights import read_weights
 from tests.conftest import MakeDatabase, MakeRole
 
@@ -118,10 +121,8 @@ async def test_a_file_has_no_weight_and_a_server_that_does_not_answer_none_eithe
 ) -> None:
     database = await make_database(sql=_SQL)
     file = tmp_path / "a.json"
-    from pgdrift.core import snapshot_file
-    from tests.plan.proving import read
-
-    file.write_text(snapshot_file.dump(await read(await make_database(sql=_SQL))))
+    async with connection(database) as opened:
+        file.write_text(snapshot_file.dump(await snapshot(opened)), encoding="utf-8")
     other = await make_database(sql="create table parts ()")
     made = await _plan((str(file), other), sides.Sides(None), online=False, proved=False)
     assert made.plan.up.statements

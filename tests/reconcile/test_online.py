@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pgdrift.cli import work
 from pgdrift.core.compare import compare
 from pgdrift.reconcile import apply as apply_module
 from pgdrift.reconcile import planfile
@@ -110,15 +111,16 @@ async def test_an_index_that_a_killed_server_process_left_by_half_is_built_anew_
     make_database: MakeDatabase, hands: Hands
 ) -> None:
     a = await make_database(sql=BEFORE)
-    b = await make_database(sql=BEFORE + "alter table account add primary key (id)")
+    b = await make_database(sql=BEFORE + "alter table account add constraint coded unique (code)")
     after = await seen(b)
     await hands.plan(a, b, online=True)
     async with session(a) as writer:
         transaction = writer.transaction()
         await transaction.start()
         await writer.execute("insert into account values (102, 'x', 'n', 1, 'ok')")
-        running = asyncio.create_task(hands.apply(a))
-        half = "select count(*) from pg_index where indexrelid = to_regclass('account_pkey')"
+        patient = work.Limits(120.0, 600.0)
+        running = asyncio.create_task(hands.apply(a, limits=patient))
+        half = "select count(*) from pg_index where indexrelid = to_regclass('coded')"
         await until(lambda: value(a, half), "the index is not begun")
         ends = """select pg_terminate_backend(pid) from pg_stat_activity
             where query like 'CREATE UNIQUE INDEX CONCURRENTLY%' and datname = current_database()"""
@@ -127,7 +129,7 @@ async def test_an_index_that_a_killed_server_process_left_by_half_is_built_anew_
         await transaction.rollback()
     assert error.reason == "in_doubt"
     assert await value(
-        a, "select not indisvalid from pg_index where indexrelid = 'account_pkey'::regclass"
+        a, "select not indisvalid from pg_index where indexrelid = 'coded'::regclass"
     )
     await _until_free(hands, a)
     assert set(hands.states) == {"done"}

@@ -115,7 +115,9 @@ def _hanging(drawn: Draft, deeds: Iterable[Key]) -> Mapping[ObjectId, tuple[Obje
     here = drawn.world.here
     hanging = {}
     for i in {deed.object for deed in deeds if deed.object in here}:
-        those = [d for d in drawn.here_used.get(i, ()) if here[d].parent != i and d != i]
+        # What is left out of the comparison may hang on it, too: see `impact`.
+        used = (d for d in drawn.here_used.get(i, ()) if d in here)
+        those = [d for d in used if here[d].parent != i and d != i]
         if those:
             hanging[i] = tuple(sorted(those)[:_MOST_HANGING])
     return hanging
