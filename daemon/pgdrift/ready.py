@@ -65,8 +65,9 @@ class Ready:
                 # Somebody else may make them, and old ones go.
                 await self._look()
                 kept_at = time.monotonic()
-            for incident in self._wanted() if self.on() else ():
-                await self._make(incident)
+            # One at a time, and asked anew after each: something graver may have come.
+            if self.on() and (wanted := self._wanted()):
+                await self._make(wanted[0])
                 await self._look()
             await asyncio.sleep(_ROUND_SECONDS)
 
@@ -97,7 +98,8 @@ class Ready:
                 known.pop(gone)
 
     def _wanted(self) -> list[Incident]:
-        return [i for i in self.incidents() if can_be_planned(i) and self._is_due(i)]
+        due = [i for i in self.incidents() if can_be_planned(i) and self._is_due(i)]
+        return sorted(due, key=lambda i: (-i.severity.rank, i.opened_at))
 
     def _is_due(self, incident: Incident) -> bool:
         of = about(incident.findings)

@@ -79,7 +79,9 @@ class Stage:
     async def _wait(
         self, session: aiohttp.ClientSession, expected: Expected, done: datetime
     ) -> str | None:
-        deadline = time.monotonic() + self.patience
+        # A plan is made by a process of its own, after what is graver, and with what time is left.
+        patience = self.patience * (5 if isinstance(expected, Planned) else 1)
+        deadline = time.monotonic() + patience
         while True:
             words = await self._seen(session, expected, done)
             if words is not None or time.monotonic() > deadline:
