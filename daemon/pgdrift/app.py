@@ -508,13 +508,13 @@ class Daemon:
 
     async def _heed_plans(self) -> None:
         """Look at once where a plan is begun, or has ended."""
-        seen = ""
+        seen: Mapping[str, tuple[int, int]] | None = None
         while True:
             with suppress(StoreError):
-                if (moved := await self.store.enactments_moved()) != seen:
-                    if seen:
-                        self.crew.wake(lambda _: True)
-                    seen = moved
+                moved = await self.store.enactments_moved()
+                news = {*moved.items()} ^ {*seen.items()} if seen is not None else ()
+                self.crew.wake({name for name, _ in news}.__contains__)
+                seen = moved
             await asyncio.sleep(_HEED_SECONDS)
 
     async def _plan(self, word: str) -> Found | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from pgdrift.core.book import Book
 from pgdrift.core.model import Reading
+from pgdrift.core.why.enacted import open_one
 from pgdrift.errors import SourceError
 from pgdrift.sources.ledger import read_before
 from pgdrift.sources.reading import Source
@@ -87,7 +88,8 @@ class Guest:
         if last is None or book.snapshot is None or last.gate != book.gate:
             return None
         # A lock is given back without a commit.
-        if any(h.in_flight for h in last.histories):
+        in_flight = any(h.in_flight for h in last.histories)
+        if in_flight or last.at_work or open_one(book.enacted) is not None:
             return None
         if (at := await self.unmoved_since()) is None:
             return None

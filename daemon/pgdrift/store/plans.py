@@ -215,10 +215,10 @@ async def enactments(c: AsyncConnection, plans: Sequence[str]) -> tuple[Enactmen
     return tuple(found)
 
 
-async def moved(c: AsyncConnection) -> str:
-    """Return a text that is another one whenever a plan is begun, goes on or ends."""
-    query = select(func.max(_e.c.id), func.count(_e.c.ended_at))
-    return repr(tuple((await c.execute(query)).one()))
+async def moved(c: AsyncConnection) -> dict[str, tuple[int, int]]:
+    """Return by environment what is another value whenever a plan is begun or ends there."""
+    query = select(_e.c.environment, func.max(_e.c.id), func.count(_e.c.ended_at))
+    return {row[0]: (row[1], row[2]) for row in await c.execute(query.group_by(_e.c.environment))}
 
 
 def old_plans(before: datetime) -> Select[Any]:

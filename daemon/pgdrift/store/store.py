@@ -681,7 +681,7 @@ class Store:
             return await plans.enactments(c, plan_ids)
 
     @_whole
-    async def enactments_moved(self) -> str:
-        """Return a text that is another one as soon as a plan is begun or ends."""
+    async def enactments_moved(self) -> Mapping[str, tuple[int, int]]:
+        """Return by environment what is another value as soon as a plan is begun or ends there."""
         async with self._reading() as c:
             return await plans.moved(c)
