@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
 from pgdrift.core.model import Reading
+from pgdrift.sources import gate
 from pgdrift.sources.reading import Source
 
 KEY = b"the same for all"
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Let no part of the catalog hold more than one OID: neighbours would hide what is missing."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gate, "_SHIFT", 0)
+        gate._sums.cache_clear()
+        yield
+    gate._sums.cache_clear()
 
 
 def followed(dsn: str) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,7 +21,7 @@ from pgdrift.errors import SourceError
 from pgdrift.sources.reading import read_once
 from tests.conftest import MakeDatabase
 from tests.properties.ddl import SCENE, Statement, statements
-from tests.properties.same import KEY, assert_same, followed
+from tests.properties.same import KEY, assert_same, exactly, followed
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(3600)]
 
@@ -44,6 +45,12 @@ ENDS = (
     "ROLLBACK PREPARED '{name}'",
 )
 depths = Counter[str]()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _exactly() -> Iterator[None]:
+    with exactly():
+        yield
 
 
 def steps() -> st.SearchStrategy[tuple[int, Statement | str]]:

@@ -6,6 +6,7 @@ A few of them here; all with PGDRIFT_HUNT.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,18 @@ from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.reading import Source, read_once
 from tests.conftest import MakeDatabase
 from tests.plan.proving import read, run_way
-from tests.properties.same import KEY, assert_same, followed
+from tests.properties.same import KEY, assert_same, exactly, followed
 from tests.scenario import SCENARIOS, fits
 
 pytestmark = pytest.mark.db
 
 SOME = SCENARIOS if os.environ.get("PGDRIFT_HUNT") else SCENARIOS[5::15]
+
+
+@pytest.fixture(autouse=True)
+def _exactly() -> Iterator[None]:
+    with exactly():
+        yield
 
 
 @pytest.mark.parametrize("folder", SOME, ids=lambda p: p.name)

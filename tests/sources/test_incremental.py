@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from pgdrift.core.book import Book
 from pgdrift.sources.reading import Source, read_once
 from tests.conftest import Execute, MakeDatabase
 from tests.properties.ddl import SCENE
-from tests.properties.same import KEY, assert_same, followed
+from tests.properties.same import KEY, assert_same, exactly, followed
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
 
@@ -25,6 +27,13 @@ CREATE VIEW s.calls AS SELECT 1 AS one FROM public.made();
 CREATE TYPE s.span AS RANGE (subtype = int);
 CREATE TABLE s.spans (of s.span, many s.span[]);
 """
+
+
+@pytest.fixture(autouse=True)
+def _exactly() -> Iterator[None]:
+    with exactly():
+        yield
+
 
 # What a change of the one does to the text of another, on which nothing else says that it moved.
 WAYS = """

@@ -169,7 +169,7 @@ _SUBSCRIPTION = {
 # together, and numbered in a row.
 _SHIFT = 6
 # What initdb made has lower OIDs.
-_FIRST_PART = 16384 >> _SHIFT
+_FIRST_OWN = 16384
 # Names of lines that are no catalog's.
 _PARTS, _SCHEMAS, _LIFE = "", "pg_namespace", "life"
 # A number that shares no factor with the sums of hashes.
@@ -214,7 +214,11 @@ class Sums:
         """Return what moved from an earlier time to this one."""
         lines = {n for n, _ in self.lines.items() ^ since.lines.items()}
         parts = {p for p, _ in {*self._by_part()} ^ {*since._by_part()}}
-        if self.life != since.life or lines - {*_APART} or any(p < _FIRST_PART for p in parts):
+        if (
+            self.life != since.life
+            or lines - {*_APART}
+            or any(p < _FIRST_OWN >> _SHIFT for p in parts)
+        ):
             return Moved(all=True)
         schemas = frozenset(s for s, _ in self.schemas.items() ^ since.schemas.items())
         return Moved(frozenset(parts), schemas, apart=bool(lines))
