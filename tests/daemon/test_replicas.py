@@ -24,7 +24,7 @@ from tests.daemon.trio import Replica, Trio, trio
 from tests.sinks.mailserver import MailServer
 
 DISTURBANCES = int(os.environ.get("PGDRIFT_DISTURBANCES", "4"))
-SHARED = int(os.environ.get("PGDRIFT_SHARED", "9"))
+SHARED = int(os.environ.get("PGDRIFT_SHARED", "6"))
 SCHEMA = "create table kept (id int primary key)"
 REPEATED = "repeated: delivery was interrupted"
 # The lease of replicas whose environments are looked at every two seconds, and what notices it.
