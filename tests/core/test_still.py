@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pgdrift.core.book import Book
 from pgdrift.core.look import Conclusion, Upstream, Watched, seen
-from pgdrift.core.model import History, Reading
+from pgdrift.core.model import Held, History, Reading
 from pgdrift.core.still import Still, still
-from tests.core.build import NOW, after, column, snap, table
+from tests.core.build import NOW, after, column, finding, snap, table
 from tests.core.environment import keep
 
 WATCHED = Watched("production", follows="staging")
@@ -61,3 +62,13 @@ def test_a_first_look_is_followed_by_another() -> None:
 )
 def test_what_may_still_change_is_looked_at(upstream: Upstream, reading: Reading | None) -> None:
     assert looked(upstream=upstream, reading=reading)[3] is None
+
+
+@pytest.mark.parametrize(
+    "left", [{"ignored": 1}, {"accepted": (finding(),)}, {"held": (Held("table:x", NOW),)}], ids=str
+)
+def test_what_a_date_or_a_person_may_end_is_looked_at(left: dict[str, Any]) -> None:
+    book, reading, second, _ = looked()
+    against = tuple(replace(a, **left) for a in second.standing.against)
+    standing = replace(second.standing, against=against)
+    assert still(book, reading, UPSTREAM, second.step, standing) is None
