@@ -13,8 +13,8 @@ from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.letters import Tray
 from pgdrift.core.alerts.marks import Mark, Right, Verb
 from pgdrift.core.alerts.news import Since
-from pgdrift.core.model import Against, Origin, Outcome, Severity, Standing
 from pgdrift.core.duties import Replicas
+from pgdrift.core.model import Against, Origin, Outcome, Severity, Standing
 from pgdrift.metrics import LABELS, METRICS, NOTIFIED, Metrics, Named, markdown
 from tests.web import sample
 
