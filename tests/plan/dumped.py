@@ -65,7 +65,9 @@ def _normal(entry: str) -> str:
     """Return an entry with what has no order sorted: rights, and columns: a new one is the last."""
     lines = (line.rstrip(",") for line in entry.strip().splitlines())
     kept = [
-        _sorted_list(line) for line in lines if line and not line.startswith(("SET ", "\\", "--"))
+        _NAMELESS.sub("", _sorted_list(line))
+        for line in lines
+        if line and not line.startswith(("SET ", "\\", "--"))
     ]
     if settings := [n for n, line in enumerate(kept) if line.startswith("    SET ")]:
         first, last = settings[0], settings[-1] + 1

@@ -116,7 +116,7 @@ def read(folder: Path) -> tuple[Plan, tuple[Snapshot, Snapshot]]:
     if changed:
         raise ConfigError(
             f"{folder / changed} is not as it was written with its plan: somebody changed it",
-            reason="invalid",
+            reason="unreadable",
             hint="take it as it was, or plan anew; what is run is what plan.yaml says",
         )
     return plan, (target, source)
