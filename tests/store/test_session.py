@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -12,7 +13,9 @@ from pgdrift.core.duties import Muster
 from pgdrift.errors import StoreError
 from pgdrift.store import LEAD, Session, Store, open_store, watching
 from tests.conftest import run_sql
+from tests.core.build import after
 from tests.store.nouns import look
+from tests.store.test_touch import left
 
 KINDS = ("postgresql",)
 LEASE = 30.0
@@ -63,6 +66,23 @@ async def test_what_is_given_is_free_and_what_ends_is_forgotten(one: Store, othe
 
     assert await second.take([DEV]) == {DEV}
     assert (await second.muster()).members == {second.id: "b"}
+
+
+async def test_a_look_is_spared_only_by_who_holds_the_environment(one: Store, other: Store) -> None:
+    first, second = await one.join("a", LEASE), await other.join("b", LEASE)
+    await first.take([PROD])
+    of, later = await left(one, "prod"), after(minutes=1)
+
+    assert await other.touch([(of, later)]) == frozenset()
+    assert (await one.load("prod")).seen_at == of.looked_at
+    assert await one.touch([(of, later)]) == {"prod"}
+
+    await first.give([PROD])
+    await second.take([PROD])
+    now = replace(of, looked_at=later)
+    assert await one.touch([(now, after(minutes=2))]) == frozenset()
+    await one.leave()
+    assert await reason(one.touch([(now, after(minutes=2))])) == "fenced"
 
 
 async def test_only_who_holds_an_environment_keeps_what_a_look_saw(
