@@ -56,6 +56,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 # docs/metrics.md is /metrics
 
 Family = tuple[str, str, str]
+# The story has neither a group of databases that were found nor replicas: tests/web/test_groups.py
+# and tests/test_metrics.py see these.
+ELSEWHERE = re.compile(r"pgdrift_(group_|variant_|replica|environments_unwatched$)")
 
 
 def documented() -> dict[Family, frozenset[str]]:
@@ -88,7 +91,8 @@ def test_the_page_of_metrics_is_what_is_scraped(played: Played) -> None:
         assert there.keys() == wanted.keys(), "names, types and meanings"
         for family, samples in there.items():
             seen[family] |= {frozenset(labels) for labels in samples}
-    assert seen == {family: {labels} for family, labels in wanted.items()}
+    absent = {family for family in wanted if ELSEWHERE.match(family[0])}
+    assert seen == {f: set() if f in absent else {labels} for f, labels in wanted.items()}
 
 
 def test_every_label_holds_what_is_documented_and_nothing_of_a_schema(played: Played) -> None:
