@@ -16,6 +16,7 @@ from pgdrift.cli import exits, sides
 from pgdrift.cli.options import Config
 from pgdrift.core.alerts.explain import unheard
 from pgdrift.core.model import REACH, SYNC
+from pgdrift.discovering import FoundSettings
 from pgdrift.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def check_config(config: Config = None) -> int:
     channels = len(settings.alerts.channels)
     for section in settings.discover:
         _warn_of_absent(f"discover.{section}: dsn_file", settings.discover[section].dsn_file)
-        found = sum(e.group == section for e in settings.environments.values())
+        group = settings.discover[section].group or section
+        each = settings.environments.values()
+        found = sum(isinstance(e, FoundSettings) and e.group == group for e in each)
         typer.echo(f"discover.{section}: {found} found now")
     typer.echo(
         f"good: {count} environment{'' if count == 1 else 's'},"
