@@ -69,7 +69,7 @@ async def test_what_was_found_is_known_again(store: Store) -> None:
     assert set(await store.found()) == {"others"}
 
 
-async def test_databases_of_one_schema_share_all_but_their_oids(store: Store) -> None:
+async def test_databases_of_one_schema_share_all_but_their_oids(store: Store, url: str) -> None:
     objects = [table(f"t{n}") for n in range(300)]
     one = snap(*(replace(o, oid=n + 1) for n, o in enumerate(objects)))
     two = snap(*(replace(o, oid=9000 - n) for n, o in enumerate(objects)))
@@ -80,8 +80,7 @@ async def test_databases_of_one_schema_share_all_but_their_oids(store: Store) ->
     pages = await _count(store, "page")
     links = await _count(store, "snapshot_page")
     assert links == 2 * pages
-    again = await Store.open(f"sqlite:///{store._path}")
-    async with again:
+    async with await Store.open(url) as again:
         books = {name: await again.load(name) for name in ("one", "two")}
     for name, snapshot in (("one", one), ("two", two)):
         found = books[name].snapshot
