@@ -541,6 +541,20 @@ CASES: Mapping[str, tuple[int, str, str]] = {
             "ALTER TABLE t ALTER a SET DEFAULT one();"
         ),
     ),
+    "a range is made anew": (
+        13,
+        _T + "CREATE TYPE r AS RANGE (subtype = int4); ALTER TABLE t ADD r r;",
+        (
+            "ALTER TABLE t DROP r; DROP TYPE r;"
+            "CREATE TYPE r AS RANGE (subtype = int8); ALTER TABLE t ADD r r;"
+        ),
+    ),
+    "a table becomes a part of one with a check": (
+        13,
+        _PARTS + "ALTER TABLE p ADD CONSTRAINT high CHECK (a < 100);",
+        "ALTER TABLE q ADD CONSTRAINT high CHECK (a < 100);"
+        "ALTER TABLE p ATTACH PARTITION q FOR VALUES IN (7);",
+    ),
 }
 
 # Scenarios that do something to the whole database, or to what others do in it.
