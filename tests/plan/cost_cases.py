@@ -552,8 +552,10 @@ CASES: Mapping[str, tuple[int, str, str]] = {
     "a table becomes a part of one with a check": (
         13,
         _PARTS + "ALTER TABLE p ADD CONSTRAINT high CHECK (a < 100);",
-        "ALTER TABLE q ADD CONSTRAINT high CHECK (a < 100);"
-        "ALTER TABLE p ATTACH PARTITION q FOR VALUES IN (7);",
+        (
+            "ALTER TABLE q ADD CONSTRAINT high CHECK (a < 100);"
+            "ALTER TABLE p ATTACH PARTITION q FOR VALUES IN (7);"
+        ),
     ),
 }
 
