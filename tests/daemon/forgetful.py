@@ -20,7 +20,7 @@ def forget() -> None:
         for c in CATALOGS
     )
     kinds = tuple(k for k in KINDS if k.name != FORGOTTEN_KIND)
-    for function in (catalog.snapshot, catalog.read_catalog):
+    for function in (catalog.snapshot, catalog.read_catalog, catalog.read_with_register):
         defaults = function.__kwdefaults__ or {}
         assert defaults["kinds"] is KINDS
         defaults["kinds"] = kinds
