@@ -40,12 +40,11 @@ for _name, _examples in (("suite", 30), ("quick", 5)):
 settings.load_profile("suite")
 
 # Durability off: what a crash of the machine loses is gone at the end anyway.
-_SETTINGS = {
+SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
-    "max_prepared_transactions": "20",
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
@@ -55,7 +54,7 @@ _SETTINGS = {
 def server() -> Iterator[EmbeddedServer]:
     """One server for this process (each xdist worker has its own)."""
     given = os.environ.get("PGDRIFT_TEST_PG_BIN")
-    with EmbeddedServer.start(_SETTINGS, binaries=Path(given) if given else None) as running:
+    with EmbeddedServer.start(SETTINGS, binaries=Path(given) if given else None) as running:
         yield running
 
 

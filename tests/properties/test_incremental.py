@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 
 from pgdrift.core.book import Book
 from pgdrift.errors import SourceError
+from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.reading import read_once
-from tests.conftest import MakeDatabase
+from tests.conftest import SETTINGS, MakeDatabase
 from tests.properties.ddl import SCENE, Statement, statements
 from tests.properties.same import KEY, assert_same, exactly, followed
 
@@ -59,6 +61,17 @@ def steps() -> st.SearchStrategy[tuple[int, Statement | str]]:
         st.tuples(st.integers(0, 1), statements()),
         st.tuples(st.just(1), st.sampled_from(ENDS)),
     )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    """One that prepares transactions, as no other of ours: where that can be, nobody is notified."""
+    given_ = os.environ.get("PGDRIFT_TEST_PG_BIN")
+    more = {"max_prepared_transactions": "20"}
+    with EmbeddedServer.start(
+        SETTINGS | more, binaries=Path(given_) if given_ else None
+    ) as running:
+        yield running
 
 
 @_budget
