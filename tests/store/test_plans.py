@@ -118,3 +118,14 @@ async def test_old_plans_go_but_for_those_that_were_run_lately(store: Store) -> 
     assert {k.id for k in await store.plans()} == {kept("lately").id, kept("new").id}
     assert await store.plan_files(kept("never").id) == {}
     assert len(await store.enactments(kept("long ago").id)) == 0
+
+
+async def test_alike_databases_and_yardsticks_have_each_a_plan_of_their_own(store: Store) -> None:
+    of = plan()
+    expected = replace(of, source=replace(of.source, name="production@expected"))
+    tenant = replace(of, target=replace(of.target, name="tenant"))
+    made = [KeptPlan(p, NOW, MADE_HERE, f"i{n}", "x") for n, p in enumerate((of, expected, tenant))]
+    for each in made:
+        await store.keep_plan(each, {})
+    assert await store.plans_made() == {k.incident: (k.id, "x") for k in made}
+    assert [await store.plan(k.incident) for k in made] == made

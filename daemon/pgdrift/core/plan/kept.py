@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pgdrift.core.digest import content_digest
 from pgdrift.core.plan.model import Plan
 
-# So many digits of a plan's digest name it, wherever people see it.
+# So many digits of a digest name a plan, wherever people see it.
 _ID = 12
 MADE_HERE = "pgdrift"
 """Who makes the plans that nobody asked for: those for incidents."""
@@ -45,5 +46,9 @@ class KeptPlan:
 
 
 def plan_id(plan: Plan) -> str:
-    """Return a plan's name: another fingerprint or statement, another name."""
-    return plan.binding[:_ID]
+    """Return a plan's name: another fingerprint, statement or end, another name.
+
+    Of two databases that are alike, or of two that one is to be as, the statements are the same.
+    """
+    of = [plan.binding, plan.target.name, plan.source.name]
+    return content_digest("plan id", (), "", {"of": of})[:_ID]
