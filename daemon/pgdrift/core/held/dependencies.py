@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, overload
 
 from pgdrift.core.held.objects import ObjectId
+from pgdrift.core.held.once import once
 from pgdrift.core.held.packed import Packed
 
 Pair: TypeAlias = tuple[ObjectId, ObjectId]
+
+
+_one: Callable[[bytes], bytes] = once(64)
 
 
 class Dependencies(Sequence[Pair]):
@@ -29,7 +32,7 @@ class Dependencies(Sequence[Pair]):
         return array("I", self._ends)
 
     def __len__(self) -> int:
-        return len(self.ends) // 2
+        return len(self._ends) // (2 * array("I").itemsize)
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(sorted(self.unsorted()))
@@ -63,9 +66,3 @@ class Dependencies(Sequence[Pair]):
     def over(self, of: Packed) -> Dependencies:
         """Return the same pairs over another holding of the very same objects."""
         return Dependencies(of, self._ends)
-
-
-# Databases of one schema have the same ones, as a rule: they lie in memory once.
-@lru_cache(maxsize=64)
-def _one(ends: bytes) -> bytes:
-    return ends

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeAlias
 
 from pgdrift.core.digest import SIZE, canonical
 from pgdrift.core.held.objects import Object, ObjectId, Value
+from pgdrift.core.held.once import once
 
 Group: TypeAlias = bytes
 Oids: TypeAlias = bytes
@@ -57,10 +57,7 @@ def fold(digests: Sequence[bytes], parents: bytes, contents: Iterable[bytes]) ->
     return _one(b"".join((len(digests).to_bytes(_COUNT, "big"), *digests, text)))
 
 
-# Databases of one schema fold the same groups: they lie in memory once, however many they are.
-@lru_cache(maxsize=1 << 13)
-def _one(group: Group) -> Group:
-    return group
+_one: Callable[[Group], Group] = once(1 << 13)
 
 
 def unfold(group: Group, oids: Oids) -> Iterator[Object]:

@@ -25,6 +25,7 @@ from pgdrift.core.held.group import (
     unfold_some,
 )
 from pgdrift.core.held.objects import Object, ObjectId
+from pgdrift.core.held.once import once
 
 Rule: TypeAlias = Callable[[Object], Object]
 Same: TypeAlias = Callable[[Object, Object], bool]
@@ -255,10 +256,7 @@ def key_of(path: Sequence[str]) -> str:
     return _one_key("\0".join(path[:2]))
 
 
-# As with groups: many databases have the same keys.
-@lru_cache(maxsize=1 << 13)
-def _one_key(key: str) -> str:
-    return key
+_one_key: Callable[[str], str] = once(1 << 13)
 
 
 def differing(one: Packed, other: Packed, same: Same | None = None) -> Sides:
