@@ -281,14 +281,17 @@ class ScratchSettings(Section):
 
 def read_dsn(dsn: SecretStr | None, dsn_file: Path | None) -> str:
     """Return a secret URL, read anew from its file. Raises ConfigError (unreadable)."""
-    if dsn is not None:
-        return dsn.get_secret_value()
+    return read_url(Path(str(dsn_file)), "dsn_file") if dsn is None else dsn.get_secret_value()
+
+
+def read_url(file: Path, key: str) -> str:
+    """Return the URL that a mounted secret holds; `key` named the file. Raises ConfigError."""
     try:
-        read = Path(str(dsn_file)).read_text(encoding="utf-8").strip()
+        read = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        msg = f"cannot read dsn_file {dsn_file}: {why(error)}"
+        msg = f"cannot read {key} {file}: {why(error)}"
         raise ConfigError(msg, reason="unreadable", hint="is the secret mounted?") from error
     if not read:
-        msg = f"dsn_file {dsn_file} is empty"
+        msg = f"{key} {file} is empty"
         raise ConfigError(msg, reason="unreadable", hint="put one connection URL into it")
     return read

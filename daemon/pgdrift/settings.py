@@ -33,6 +33,7 @@ from pgdrift.environments import (
     Defaults,
     EnvironmentSettings,
     ScratchSettings,
+    read_url,
 )
 from pgdrift.errors import ConfigError, why
 from pgdrift.log import redact
@@ -68,17 +69,7 @@ class StoreSettings(Section):
 
     def read_url(self) -> str:
         """Return the store's URL, with its password. Raises ConfigError (unreadable)."""
-        if self.url_file is None:
-            return self.url
-        try:
-            read = self.url_file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            msg = f"cannot read store.url_file {self.url_file}: {why(error)}"
-            raise ConfigError(msg, reason="unreadable", hint="is the secret mounted?") from error
-        if not read:
-            msg = f"store.url_file {self.url_file} is empty"
-            raise ConfigError(msg, reason="unreadable", hint="put the store's URL into it")
-        return read
+        return self.url if self.url_file is None else read_url(self.url_file, "store.url_file")
 
 
 class LogSettings(Section):
