@@ -75,7 +75,6 @@ STOP_SECONDS = 10.0
 _PRUNE_SECONDS = 3600.0
 # How long what somebody says on the command line waits for the daemon to hear it.
 _HEED_SECONDS = 2.0
-_LETTERS_SECONDS = 15.0
 _BEAT_SECONDS = 1.0
 # So far back an upstream's timeline is asked who changed what others are behind in.
 _LINES = 500
@@ -224,7 +223,7 @@ class Daemon:
                 finding = map(self.finding.run, self.settings.discover)
                 helpers = [group.create_task(c) for c in (*self._helpers(), *finding)]
                 if self.fleet is None:
-                    for duty in self._duties():
+                    for duty in (*self._duties(), LEAD):
                         self._start(duty, group)
                 else:
                     work = self._work(group)
@@ -244,8 +243,7 @@ class Daemon:
         """Watch who came, and no more who is gone, which is told of."""
         before, self.settings = self.settings, self.finding.now()
         self.servers.wanted(on_servers(self.settings))
-        gone_or_moved = frozenset((*moves.gone, *moves.moved))
-        mine = frozenset(filter(self._watches, gone_or_moved))
+        mine = frozenset(filter(self._watches, (*moves.gone, *moves.moved)))
         deaf = [name for name in self.crew.listening - {*moves.gone} if not self._may_listen(name)]
         await asyncio.gather(self.crew.stop(*mine, *deaf), self.servers.give_way())
         for name in mine.intersection(moves.gone):
@@ -264,11 +262,11 @@ class Daemon:
             self.fleet.stirred.set()
 
     def _duties(self) -> tuple[str, ...]:
-        return (*map(watching, self.settings.environments), LEAD)
+        return tuple(map(watching, self.settings.environments))
 
     def _work(self, group: asyncio.TaskGroup) -> Work:
         return Work(
-            lambda: self._duties()[:-1],
+            self._duties,
             lambda duty: self._start(duty, group),
             self._stop,
             self._hear_replica,
