@@ -9,7 +9,7 @@ from pgdrift.core.alike.normalise import Options, without_kinds
 from pgdrift.core.model import Snapshot
 from pgdrift.core.plan.making import make_plan
 from pgdrift.core.plan.shown import script
-from pgdrift.parts import own_kinds
+from pgdrift.parts.building import own_kinds
 from pgdrift.sources.catalog import snapshot
 from pgdrift.sources.connection import connection
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdrift.cli.ignore import appended
-from pgdrift.comparing import parse_ignore_file
 from pgdrift.core.ignore import Ignore
 from pgdrift.errors import ConfigError
+from pgdrift.sections.comparing import parse_ignore_file
 from tests.core.build import HOSTILE
 
 FILE = Path("ignore.yaml")

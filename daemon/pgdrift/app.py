@@ -11,9 +11,9 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,50 +21,31 @@ from pathlib import Path
 from aiohttp import web
 
 from pgdrift import __version__, log, rules
-from pgdrift.channels import Answering, Channels
-from pgdrift.core.alerts.incident import Incident, State
 from pgdrift.core.alerts.letters import Tray
-from pgdrift.core.alerts.marks import Mark, Order, holding
-from pgdrift.core.book import Book, Step
-from pgdrift.core.duties import Replicas
+from pgdrift.core.alerts.marks import holding
 from pgdrift.core.found import Moves
 from pgdrift.core.gone import gone
 from pgdrift.core.ignore import RuleStanding
 from pgdrift.core.kinds import classes
-from pgdrift.core.look import Upstream, remembered
-from pgdrift.core.model import Event, Origin, Snapshot, Standing
-from pgdrift.core.shares import Budget
-from pgdrift.core.still import Still
-from pgdrift.crew import Crew, Member, Shift
-from pgdrift.discovering import FoundSettings
 from pgdrift.errors import StoreError
-from pgdrift.finding import Finding
 from pgdrift.fleet import Fleet, Work, lease
 from pgdrift.metrics import Metrics, Named
-from pgdrift.mirror import Mirror
-from pgdrift.parts import (
-    on_servers,
-    probing,
-    scratch_of,
-    servers_of,
-    source,
-    upstream_of,
-    upstream_of_file,
-    watched,
-)
-from pgdrift.ready import Ready
-from pgdrift.reload import Configuration
+from pgdrift.parts.building import on_servers, watched
+from pgdrift.parts.channels import Answering, Channels
+from pgdrift.parts.crew import Crew, Shift
+from pgdrift.parts.finding import Finding
+from pgdrift.parts.heeding import Heeding
+from pgdrift.parts.known import Known
+from pgdrift.parts.mirror import Mirror
+from pgdrift.parts.ready import Ready
+from pgdrift.parts.reload import Configuration
+from pgdrift.parts.sharing import Sharing
+from pgdrift.parts.watches import Parts, Watches
+from pgdrift.sections.discovering import FoundSettings
 from pgdrift.settings import Settings
 from pgdrift.sinks import missing
-from pgdrift.sources.files import FileSource
-from pgdrift.sources.guest import Guest
-from pgdrift.sources.notifications import Listener
-from pgdrift.sources.scratch import Scratch
-from pgdrift.sources.servers import Servers
-from pgdrift.sources.settle import Settlement
-from pgdrift.sparing import Sparing
 from pgdrift.store import LEAD, Store, open_store, watching
-from pgdrift.watch import Ports, Timing, Watch, first_of
+from pgdrift.watch import first_of
 from pgdrift.web import Found, Plans, make_app
 from pgdrift.web import serve as serve_web
 
@@ -73,11 +54,7 @@ logger = log.get_logger("app")
 # What a look or a delivery that runs may still take when the process is asked to end.
 STOP_SECONDS = 10.0
 _PRUNE_SECONDS = 3600.0
-# How long what somebody says on the command line waits for the daemon to hear it.
-_HEED_SECONDS = 2.0
 _BEAT_SECONDS = 1.0
-# So far back an upstream's timeline is asked who changed what others are behind in.
-_LINES = 500
 
 
 async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> None:
@@ -95,55 +72,42 @@ async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> No
 
 @dataclass(slots=True)
 class Daemon:
-    """One running daemon: what it was told, what it knows, and what it was asked to do."""
+    """One running daemon: what it was told, its parts, and what it was asked to do.
+
+    `settings` are those in force, with all that was discovered. `watches` and `channels` are built
+    anew with each round of them.
+    """
 
     configuration: Configuration
     store: Store
     stop: asyncio.Event
-    settings: Settings = field(init=False)
     reload: asyncio.Event = field(default_factory=asyncio.Event)
-    standings: dict[str, Standing] = field(default_factory=dict)
-    incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
-    crew: Crew = field(init=False)
+    settings: Settings = field(init=False)
+    known: Known = field(default_factory=Known)
     shift: Shift = field(default_factory=lambda: Shift(STOP_SECONDS))
-    looked: set[str] = field(default_factory=set)
-    files: dict[str, FileSource] = field(default_factory=dict)
-    scratch: Scratch = field(default_factory=Scratch)
-    servers: Servers = field(default_factory=lambda: Servers(Budget()))
-    sparing: Sparing = field(init=False)
+    sharing: Sharing = field(init=False)
     finding: Finding = field(init=False)
-    lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
-    matched: set[str] = field(default_factory=set)
-    marks: tuple[Mark, ...] = ()
-    fleet: Fleet | None = None
-    known: tuple[frozenset[str], bool] = (frozenset(), False)
-    saying: asyncio.Future[None] | None = None
+    heeding: Heeding = field(init=False)
     ready: Ready = field(init=False)
     metrics: Metrics = field(init=False)
+    watches: Watches = field(init=False)
     channels: Channels = field(init=False)
+    _mine: tuple[frozenset[str], bool] = (frozenset(), False)
 
     def __post_init__(self) -> None:
-        """Make what asks this daemon: the metrics at each scrape."""
+        """Build the parts; nothing runs yet."""
         self.settings = self.configuration.settings
-        if self.store.is_shared:
-            shortest = min(map(self._interval, self.settings.environments), default=30.0)
-            name = f"{socket.gethostname()}:{os.getpid()}"
-            self.fleet = Fleet(self.store, name, lease(shortest))
-        self.metrics = Metrics(
-            lambda: {n: s for n, s in self.standings.items() if self._watches(n)},
-            lambda: [i for i in self._open_incidents() if self._watches(i.environment)],
-            _now,
-            self._ignore_rules,
-            self._ears,
-            lambda: self._trays() if self._leads() else (),
-            lambda: self.marks,
-            self._replicas,
-            lambda: tuple(self.standings.values()) if self._leads() else (),
-        )
-        self.crew = self._crew()
-        self.sparing = Sparing(self.store.touch)
+        self.sharing = Sharing(self.store, self._fleet())
+        self.heeding = Heeding(self.store, self.known, self._wake)
+        self.metrics = self._metrics()
         self.ready = self._ready()
+        self.watches = self._watches()
         self.channels = self._channels()
+
+    @property
+    def crew(self) -> Crew:
+        """The watches that run."""
+        return self.watches.crew
 
     async def run(self) -> None:
         """Serve page and metrics, and watch, until asked to stop; each reload begins anew."""
@@ -154,8 +118,7 @@ class Daemon:
                 await self._remember()
                 await self._watch_until_reload()
         finally:
-            if self.fleet:
-                await self.fleet.leave()
+            await self.sharing.leave()
             await runner.cleanup()
         logger.info("app.stopped")
 
@@ -171,26 +134,64 @@ class Daemon:
         for name in self.settings.environments:
             await self._recall(name)
 
+    async def _watch_until_reload(self) -> None:
+        watches = self.watches = self._watches()
+        self.channels = self._channels()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self.finding.moved = partial(self._moved, group)
+                helpers = [group.create_task(helper) for helper in self._helpers(group)]
+                if self.sharing.fleet is None:
+                    for duty in (*self._duties(), LEAD):
+                        self._start(duty, group)
+                await self._next_round()
+                for task in helpers:
+                    task.cancel()
+                await asyncio.wait(helpers)
+                await self._stop([*map(watching, watches.crew.names), LEAD])
+        finally:
+            await watches.close()
+        # Not before what ran with the old ones has ended.
+        self.settings = self.configuration.settings
+
+    async def _next_round(self) -> None:
+        """Return when all begins anew: asked to stop, or with other settings that are good."""
+        while True:
+            await first_of(self.stop, self.reload)
+            if self.stop.is_set():
+                return
+            self.reload.clear()
+            taken = self.configuration.reload()
+            self.metrics.reloaded(ok=taken)
+            if taken:
+                return
+
+    def _helpers(self, group: asyncio.TaskGroup) -> Iterator[Coroutine[None, None, None]]:
+        """Give the side tasks; they can be cancelled at any point."""
+        yield self.heeding.marks()
+        yield self.heeding.plans()
+        yield self.ready.run()
+        yield self.configuration.watch(self.reload.set, self._rotated)
+        yield self.channels.count()
+        yield self._feel_the_pulse()
+        yield from map(self.finding.run, self.settings.discover)
+        if self.sharing.fleet:
+            yield self.sharing.fleet.run(self._work(group))
+            yield self._mirror().run()
+
+    # Who is watched, and what of it is done here.
+
     def _name_all(self) -> None:
         """Name what is watched, and forget what is not."""
-        names = self.settings.environments
-        self._know()
-        self.looked &= set(names)
-        for name in set(self.standings) - set(names):
-            del self.standings[name]
-            self.incidents.pop(name, None)
+        self._name_mine()
+        self.known.keep_only(self.settings.environments)
 
-    async def _recall(self, name: str) -> None:
-        """Show how an environment stood when it was last looked at."""
-        book = await self.store.load(name, snapshots=False)
-        self.incidents[name] = book.incidents
-        self.standings[name] = remembered(watched(self.settings, name), book)
-
-    def _know(self) -> None:
+    def _name_mine(self) -> None:
         """Let the metrics be of what this replica watches, so that sums over replicas are right."""
+        mine = filter(self.sharing.watches, self.settings.environments)
         self.metrics.known(
-            {name: self._named(name) for name in self.settings.environments if self._watches(name)},
-            self.settings.alerts.channels if self._leads() else (),
+            {name: self._named(name) for name in mine},
+            self.settings.alerts.channels if self.sharing.leads() else (),
             self.settings.web.public_url,
         )
 
@@ -204,48 +205,19 @@ class Daemon:
     def _interval(self, name: str) -> float:
         return self.settings.interval(name).total_seconds()
 
-    def _watches(self, name: str) -> bool:
-        return self.fleet is None or self.fleet.does(watching(name))
-
-    def _leads(self) -> bool:
-        return self.fleet is None or self.fleet.does(LEAD)
-
-    async def _watch_until_reload(self) -> None:
-        scratch = self.scratch = scratch_of(self.settings)
-        self.files.clear()
-        self.servers = servers_of(self.settings)
-        self.sparing = Sparing(self.store.touch, probing(self.settings, self.settings.environments))
-        crew = self.crew = self._crew()
-        self.channels = self._channels()
-        try:
-            async with asyncio.TaskGroup() as group:
-                self.finding.moved = partial(self._moved, group)
-                finding = map(self.finding.run, self.settings.discover)
-                helpers = [group.create_task(c) for c in (*self._helpers(), *finding)]
-                if self.fleet is None:
-                    for duty in (*self._duties(), LEAD):
-                        self._start(duty, group)
-                else:
-                    work = self._work(group)
-                    helpers.append(group.create_task(self.fleet.run(work), name="fleet"))
-                    helpers.append(group.create_task(self._mirror().run(), name="mirror"))
-                await self._next_round()
-                for task in helpers:
-                    task.cancel()
-                await asyncio.wait(helpers)
-                await self._stop([*map(watching, crew.names), LEAD])
-        finally:
-            await asyncio.gather(scratch.close(), self.servers.close())
-        # Not before what ran with the old ones has ended.
-        self.settings = self.configuration.settings
+    async def _recall(self, name: str) -> None:
+        book = await self.store.load(name, snapshots=False)
+        self.known.recall(watched(self.settings, name), book)
 
     async def _moved(self, group: asyncio.TaskGroup, moves: Moves) -> None:
         """Watch who came, and no more who is gone, which is told of."""
         before, self.settings = self.settings, self.finding.now()
-        self.servers.wanted(on_servers(self.settings))
-        mine = frozenset(filter(self._watches, (*moves.gone, *moves.moved)))
-        deaf = [name for name in self.crew.listening - {*moves.gone} if not self._may_listen(name)]
-        await asyncio.gather(self.crew.stop(*mine, *deaf), self.servers.give_way())
+        watches, crew = self.watches, self.crew
+        watches.settings = self.settings
+        watches.servers.wanted(on_servers(self.settings))
+        mine = frozenset(filter(self.sharing.watches, (*moves.gone, *moves.moved)))
+        deaf = [name for name in crew.listening - {*moves.gone} if not watches.may_listen(name)]
+        await asyncio.gather(crew.stop(*mine, *deaf), watches.servers.give_way())
         for name in mine.intersection(moves.gone):
             book = await self.store.load(name, snapshots=False)
             why = f"is gone: the query of {before.environments[name].group} finds it no more"
@@ -255,23 +227,13 @@ class Daemon:
         self._name_all()
         for name in (*moves.come, *moves.moved):
             await self._recall(name)
-        again = mine.union(moves.come) if self.fleet is None else mine
+        again = mine if self.sharing.fleet else mine.union(moves.come)
         for name in sorted(again.union(deaf).intersection(self.settings.environments)):
-            self.crew.start(name, group)
-        if self.fleet:
-            self.fleet.stirred.set()
+            crew.start(name, group)
+        self.sharing.stir()
 
     def _duties(self) -> tuple[str, ...]:
         return tuple(map(watching, self.settings.environments))
-
-    def _work(self, group: asyncio.TaskGroup) -> Work:
-        return Work(
-            self._duties,
-            lambda duty: self._start(duty, group),
-            self._stop,
-            self._hear_replica,
-            self._mustered,
-        )
 
     def _start(self, duty: str, group: asyncio.TaskGroup) -> None:
         """Do from now on what is to be done once for all replicas, or watch an environment."""
@@ -287,10 +249,26 @@ class Daemon:
         for name in names:
             self.store.forget(name)
 
+    async def _lead(self, ending: asyncio.Event) -> None:
+        """Do what is done once, however many replicas there are: tell, answer, forget."""
+        async with asyncio.TaskGroup() as group:
+            pruning = group.create_task(self._prune())
+            await self.channels.run(ending)
+            pruning.cancel()
+
+    async def _prune(self) -> None:
+        while True:
+            with suppress(StoreError):
+                while await self.store.prune(_now(), self.settings.store.keep):
+                    logger.debug("app.pruned")
+            await asyncio.sleep(_PRUNE_SECONDS)
+
+    # What other replicas do and say.
+
     def _mustered(self) -> None:
-        if self.known != (known := (self.crew.names, self._leads())):
-            self.known = known
-            self._know()
+        if self._mine != (mine := (self.crew.names, self.sharing.leads())):
+            self._mine = mine
+            self._name_mine()
 
     def _hear_replica(self, word: str) -> None:
         """Hear what another replica says: it shortens a wait, and no more."""
@@ -302,295 +280,24 @@ class Daemon:
         elif what == "hurry":
             self.crew.hurry(name)
 
-    def _mirror(self) -> Mirror:
-        return Mirror(
-            self.store,
-            lambda: [name for name in self.settings.environments if not self._watches(name)],
-            lambda name: watched(self.settings, name),
-            self._show,
-            self.incidents.update,
-        )
+    # What ends a wait. Crew and channels are others after each reload.
 
-    def _show(self, standing: Standing) -> None:
-        self.standings[standing.environment] = standing
+    def _wake(self, of: Callable[[str], bool]) -> None:
+        self.crew.wake(of)
+
+    def _wake_sinks(self) -> None:
+        self.channels.wake()
+
+    def _lost(self) -> None:
+        self.finding.again()
 
     def _turn(self, dsn: Callable[[], str]) -> AbstractAsyncContextManager[None]:
-        return self.servers.of(dsn).turn(self.settings.defaults.timeout.total_seconds())
-
-    def _may_listen(self, name: str) -> bool:
-        return self.servers.of(self.settings.environments[name].read_dsn).share.listen
-
-    def _crew(self) -> Crew:
-        settlement = Settlement(self.scratch)
-        return Crew(lambda name: self._member(name, settlement), self.shift)
-
-    def _member(self, name: str, settlement: Settlement) -> Member:
-        found = source(self.settings, name, self.scratch)
-        if isinstance(found, FileSource):
-            return Member(self._watch(name, found, settlement), found)
-        server = self.servers.of(found.dsn)
-        guest = Guest(found, server, probing(self.settings, [name]))
-        watch = self._watch(name, guest, settlement)
-        watch.ports = replace(
-            watch.ports,
-            turn=guest.turn,
-            unmoved=guest.unmoved,
-            spare=partial(self._spare, guest),
-        )
-        return Member(watch, guest, self._listener(watch) if server.share.listen else None)
-
-    async def _spare(self, guest: Guest, of: Still) -> datetime | None:
-        """Return until when nothing moved of all that a look would see, once that is kept."""
-        if of.upstream and not of.upstream.watched:
-            now = await self._upstream(of.upstream.name)()
-            if now is None or now.snapshot is not of.upstream.snapshot:
-                return None
-        at = await guest.unmoved_since()
-        kept = at is not None and await self.sparing.spare(of, at)
-        return at if kept else None
-
-    def _watch(self, name: str, found: Guest | FileSource, settlement: Settlement) -> Watch:
-        timing = Timing(
-            self.settings.interval(name).total_seconds(),
-            self.settings.timeout(name).total_seconds(),
-        )
-        ports = Ports(
-            read=found.read,
-            load=self.store.load,
-            save=self._save,
-            upstream=self._upstream(self.settings.environments[name].follows),
-            publish=self._publish,
-            looked=self.metrics.looked,
-            changed=self._changed,
-            wake_sinks=self.channels.wake,
-            wake_upstream=lambda: self._wake_upstream(name),
-            settle=settlement.settle,
-            woken=self.metrics.woken,
-            remarks=lambda: self.crew.remarks(name),
-            enacted=self.store.enacted,
-        )
-        return Watch(watched(self.settings, name), timing, ports)
-
-    def _helpers(self) -> Iterator[Coroutine[None, None, None]]:
-        """Give the side tasks; they can be cancelled at any point."""
-        yield self._heed()
-        yield self._heed_plans()
-        yield self.ready.run()
-        yield self.configuration.watch(self.reload.set, self._rotated)
-        yield self.channels.count()
-        yield self._feel_the_pulse()
-
-    def _listener(self, watch: Watch) -> Listener | None:
-        name = watch.watched.name
-        if not self.settings.listens(name):
-            return None
-        environment = self.settings.environments[name]
-        return Listener(environment.read_dsn, partial(self._hear, watch), environment.notify)
-
-    def _hear(self, watch: Watch, payload: str) -> None:
-        if payload:
-            self.metrics.heard(watch.watched.name)
-        watch.hear(payload)
-
-    def _ears(self) -> Mapping[str, bool]:
-        return self.crew.ears()
-
-    def _live(self) -> bool:
-        return self.crew.turns()
-
-    def _upstream(self, follows: str | None) -> Callable[[], Awaitable[Upstream | None]]:
-        async def upstream() -> Upstream | None:
-            if follows is None:
-                return None
-            if follows not in self.settings.environments:
-                file = FileSource(follows, self.scratch, self.store.key)
-                return await upstream_of_file(self.files.setdefault(follows, file))
-            book = await self.store.load(follows)
-            return upstream_of(follows, book, await self._lines(book))
-
-        return upstream
-
-    async def _lines(self, book: Book) -> tuple[Event, ...]:
-        """Return the latest of a timeline, read anew where what is there has changed."""
-        known, events = self.lines.get(book.environment, (None, ()))
-        if known is not book.snapshot:
-            events = await self.store.timeline(book.environment, _LINES)
-            self.lines[book.environment] = (book.snapshot, events)
-        return events
-
-    async def _save(self, step: Step) -> None:
-        began = time.monotonic()
-        try:
-            await self.store.save(step)
-        finally:
-            self.metrics.saved(time.monotonic() - began)
-        self._count_step(step)
-        if step.incidents:
-            self.incidents[step.environment] = await self.store.incidents(step.environment)
-        self.crew.kept(step.environment, moved=step.snapshot is not None)
-
-    def _count_step(self, step: Step) -> None:
-        if step.applied:
-            self.metrics.migrated(step.environment, len(step.applied))
-        known = self.incidents.get(step.environment, ())
-        open_ = {i.id for i in known if i.state is State.OPEN}
-        for incident in step.incidents:
-            if incident.state is State.RESOLVED and incident.id in open_:
-                self.metrics.over(incident)
-
-    def _wake_upstream(self, name: str) -> None:
-        follows = self.crew.wait_for_upstream(name)
-        if not self.crew.hurry(follows) and follows in self.settings.environments:
-            self._ask(f"hurry {follows}")
-
-    def _ask(self, word: str) -> None:
-        """Say a word to the other replicas; that it arrives is not relied on."""
-
-        async def say() -> None:
-            with suppress(StoreError):
-                await self.store.say(word)
-
-        if self.fleet:
-            self.saying = asyncio.ensure_future(say())
-
-    def _publish(self, standing: Standing) -> None:
-        if standing.environment not in self.settings.environments:
-            return  # its last look, while it left
-        if not self._watches(standing.environment):
-            return  # another replica knows better by now
-        if not standing.could_look:
-            self.finding.again()
-        self.standings[standing.environment] = standing
-        self.looked.add(standing.environment)
-        self.crew.published(standing)
-        self.matched |= {name for a in standing.against for name, _ in a.ignored_by}
-
-    def _changed(self, environment: str, counts: Mapping[Origin, int]) -> None:
-        for origin, count in counts.items():
-            self.metrics.changed(environment, origin, count)
-
-    async def _next_round(self) -> None:
-        """Return when all begins anew: asked to stop, or with other settings that are good."""
-        while True:
-            await first_of(self.stop, self.reload)
-            if self.stop.is_set():
-                return
-            self.reload.clear()
-            taken = self.configuration.reload()
-            self.metrics.reloaded(ok=taken)
-            if taken:
-                return
+        server = self.watches.servers.of(dsn)
+        return server.turn(self.settings.defaults.timeout.total_seconds())
 
     def _rotated(self, name: str) -> None:
         """Look at an environment with its new connection URL, not only when its turn comes."""
         self.crew.wake(lambda of: of == name)
-
-    async def _order(self, order: Order) -> Mark:
-        """Keep what somebody said in a channel, and look whether it changes anything."""
-        mark = await self.store.mark(order, _now())
-        self.crew.wake(mark.is_for)
-        return mark
-
-    async def _heed(self) -> None:
-        """See what people say on the command line, and look whether it changes anything."""
-        seen = ""
-        while True:
-            with suppress(StoreError):
-                if (moved := await self.store.marks_moved()) != seen:
-                    said = await self.store.marks(holding_at=_now())
-                    news = {*said} ^ {*self.marks} if seen else ()
-                    seen, self.marks = moved, said
-                    for mark in news:
-                        self.crew.wake(mark.is_for)
-            await asyncio.sleep(_HEED_SECONDS)
-
-    async def _heed_plans(self) -> None:
-        """Look at once where a plan is begun, or has ended."""
-        seen: Mapping[str, tuple[int, int]] | None = None
-        while True:
-            with suppress(StoreError):
-                moved = await self.store.enactments_moved()
-                news = {*moved.items()} ^ {*seen.items()} if seen is not None else ()
-                self.crew.wake({name for name, _ in news}.__contains__)
-                seen = moved
-            await asyncio.sleep(_HEED_SECONDS)
-
-    async def _plan(self, word: str) -> Found | None:
-        kept = await self.store.plan(word)
-        return (kept, await self.store.enactments(kept.id)) if kept else None
-
-    def _ready(self) -> Ready:
-        """Return what makes a plan for each incident."""
-        return Ready(
-            self.configuration.path,
-            lambda: [i for i in self._open_incidents() if self._watches(i.environment)],
-            self.store.plans_made,
-            lambda name: self.standings[name].objects if name in self.standings else 0,
-            self.metrics.planned,
-            lambda: self.settings.defaults.plans == "auto",
-        )
-
-    async def _lead(self, ending: asyncio.Event) -> None:
-        """Do what is done once, however many replicas there are: tell, answer, forget."""
-        async with asyncio.TaskGroup() as group:
-            pruning = group.create_task(self._prune())
-            await self.channels.run(ending)
-            pruning.cancel()
-
-    def _channels(self) -> Channels:
-        answering = Answering(
-            self._open_incidents,
-            lambda: self.standings,
-            self._order,
-            self.ready.words,
-            lambda: self.fleet is None or self.fleet.is_fresh,
-        )
-        return Channels(self.settings, self.store, self.metrics, answering)
-
-    async def _prune(self) -> None:
-        while True:
-            with suppress(StoreError):
-                while await self.store.prune(_now(), self.settings.store.keep):
-                    logger.debug("app.pruned")
-            await asyncio.sleep(_PRUNE_SECONDS)
-
-    def _web(self) -> web.Application:
-        return make_app(
-            standings=lambda: self.standings,
-            incidents=self._open_incidents,
-            timeline=self.store.timeline,
-            metrics=self.metrics.render,
-            ready=self._is_ready,
-            live=self._live,
-            version=__version__,
-            kinds=classes(),
-            rules=self._ignore_rules,
-            trays=self._trays,
-            marks=lambda: holding(self.marks, _now()),
-            configured=lambda: self.configuration.said,
-            plan=self._plan,
-            incident_plans=Plans(self.ready.plan_of, self.ready.words),
-            replicas=self._replicas,
-        )
-
-    def _is_ready(self) -> bool:
-        """Tell whether each environment that is watched here had its first look."""
-        if self.fleet is None:
-            return self.looked >= set(self.settings.environments)
-        return self.fleet.is_in and self.looked >= self.crew.names
-
-    def _replicas(self) -> Replicas | None:
-        """Return who shares the environments, as this replica knows it; None where it is alone."""
-        if self.fleet is None:
-            return None
-        muster = self.fleet.muster
-        holders = {n: muster.holders.get(watching(n)) for n in self.settings.environments}
-        return Replicas(
-            self.fleet.name,
-            tuple(muster.members.values()),
-            {n: muster.members.get(of) if of is not None else None for n, of in holders.items()},
-            leader=muster.members.get(muster.holders.get(LEAD, 0)),
-        )
 
     async def _feel_the_pulse(self) -> None:
         """Measure how late the event loop wakes: what blocks it delays everything."""
@@ -599,16 +306,124 @@ class Daemon:
             await asyncio.sleep(_BEAT_SECONDS)
             self.metrics.lagged(time.monotonic() - began - _BEAT_SECONDS)
 
-    def _trays(self) -> tuple[Tray, ...]:
-        return self.channels.trays()
+    # What page, metrics and channels ask.
+
+    def _is_ready(self) -> bool:
+        """Tell whether each environment that is watched here had its first look."""
+        if self.sharing.fleet is None:
+            return self.known.looked >= set(self.settings.environments)
+        return self.sharing.fleet.is_in and self.known.looked >= self.crew.names
 
     def _ignore_rules(self) -> tuple[RuleStanding, ...]:
         """Return how the ignore rules stand; one that left out something since the start serves."""
-        today = _now().date()
-        return rules.standings_of_rules(self.settings, self.standings, self.matched, today)
+        known, today = self.known, _now().date()
+        return rules.standings_of_rules(self.settings, known.standings, known.matched, today)
 
-    def _open_incidents(self) -> Iterable[Incident]:
-        return [i for some in list(self.incidents.values()) for i in some]
+    def _live(self) -> bool:
+        return self.crew.turns()
+
+    def _ears(self) -> Mapping[str, bool]:
+        return self.crew.ears()
+
+    def _trays(self) -> tuple[Tray, ...]:
+        return self.channels.trays()
+
+    async def _plan(self, word: str) -> Found | None:
+        kept = await self.store.plan(word)
+        return (kept, await self.store.enactments(kept.id)) if kept else None
+
+    # How each part is built.
+
+    def _fleet(self) -> Fleet | None:
+        if not self.store.is_shared:
+            return None
+        shortest = min(map(self._interval, self.settings.environments), default=30.0)
+        return Fleet(self.store, f"{socket.gethostname()}:{os.getpid()}", lease(shortest))
+
+    def _metrics(self) -> Metrics:
+        known, sharing = self.known, self.sharing
+        return Metrics(
+            lambda: known.standings_of(sharing.watches),
+            lambda: known.incidents_of(sharing.watches),
+            _now,
+            self._ignore_rules,
+            self._ears,
+            lambda: self._trays() if sharing.leads() else (),
+            lambda: known.marks,
+            lambda: sharing.replicas(self.settings.environments),
+            lambda: tuple(known.standings.values()) if sharing.leads() else (),
+        )
+
+    def _ready(self) -> Ready:
+        """Return what makes a plan for each incident."""
+        standings = self.known.standings
+        return Ready(
+            self.configuration.path,
+            lambda: self.known.incidents_of(self.sharing.watches),
+            self.store.plans_made,
+            lambda name: standings[name].objects if name in standings else 0,
+            self.metrics.planned,
+            lambda: self.settings.defaults.plans == "auto",
+        )
+
+    def _watches(self) -> Watches:
+        to = Parts(
+            self.store,
+            self.known,
+            self.sharing,
+            self.metrics,
+            self.shift,
+            self._wake_sinks,
+            self._lost,
+        )
+        return Watches(self.settings, to)
+
+    def _channels(self) -> Channels:
+        answering = Answering(
+            self.known.all_incidents,
+            lambda: self.known.standings,
+            self.heeding.order,
+            self.ready.words,
+            self.sharing.may_send,
+        )
+        return Channels(self.settings, self.store, self.metrics, answering)
+
+    def _work(self, group: asyncio.TaskGroup) -> Work:
+        return Work(
+            self._duties,
+            lambda duty: self._start(duty, group),
+            self._stop,
+            self._hear_replica,
+            self._mustered,
+        )
+
+    def _mirror(self) -> Mirror:
+        return Mirror(
+            self.store,
+            lambda: [n for n in self.settings.environments if not self.sharing.watches(n)],
+            lambda name: watched(self.settings, name),
+            self.known.show,
+            self.known.incidents.update,
+        )
+
+    def _web(self) -> web.Application:
+        return make_app(
+            standings=lambda: self.known.standings,
+            incidents=self.known.all_incidents,
+            timeline=self.store.timeline,
+            metrics=self.metrics.render,
+            ready=self._is_ready,
+            live=self._live,
+            version=__version__,
+            kinds=classes(),
+            rules=self._ignore_rules,
+            trays=self._trays,
+            marks=lambda: holding(self.known.marks, _now()),
+            configured=lambda: self.configuration.said,
+            plan=self._plan,
+            incident_plans=Plans(self.ready.plan_of, self.ready.words),
+            replicas=lambda: self.sharing.replicas(self.settings.environments),
+        )
 
 
 @contextmanager

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from pgdrift.alerting import RouteSettings
-from pgdrift.comparing import CompareSettings
 from pgdrift.core.alerts.hold import Maintenance, Patience
 from pgdrift.core.alerts.owners import Owners, Team, parsed
 from pgdrift.core.alerts.route import OWNER, Quiet, Route
@@ -20,6 +18,8 @@ from pgdrift.core.ignore import Ignore, RuleStanding, any_matches, state
 from pgdrift.core.judge import Classes, Grade, Policy
 from pgdrift.core.model import Outcome, Standing
 from pgdrift.core.syncpoint import SyncRule
+from pgdrift.sections.alerting import RouteSettings
+from pgdrift.sections.comparing import CompareSettings
 from pgdrift.settings import Settings, read_owners
 
 

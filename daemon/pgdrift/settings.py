@@ -22,22 +22,22 @@ from pydantic_settings import (
 )
 
 from pgdrift import configfile
-from pgdrift.alerting import AlertSettings
-from pgdrift.comparing import CompareSettings, read_ignore_file
 from pgdrift.core.found import Database
 from pgdrift.core.model import CHANNELS, DRILL, LEDGER, REACH, SYNC, Origin
 from pgdrift.core.shown.render import one_line
-from pgdrift.discovering import DiscoverSettings
-from pgdrift.environments import (
+from pgdrift.errors import ConfigError, why
+from pgdrift.log import redact
+from pgdrift.section import Duration, Section
+from pgdrift.sections.alerting import AlertSettings
+from pgdrift.sections.comparing import CompareSettings, read_ignore_file
+from pgdrift.sections.discovering import DiscoverSettings
+from pgdrift.sections.environments import (
     ConnectionSettings,
     Defaults,
     EnvironmentSettings,
     ScratchSettings,
     read_url,
 )
-from pgdrift.errors import ConfigError, why
-from pgdrift.log import redact
-from pgdrift.section import Duration, Section
 from pgdrift.sources.files import is_file, is_snapshot
 from pgdrift.web.settings import WebSettings
 

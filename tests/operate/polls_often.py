@@ -4,7 +4,8 @@ again after a tenth.
 
 import sys
 
-from pgdrift import cli, reload
+from pgdrift import cli
+from pgdrift.parts import reload
 from pgdrift.sinks import outbox
 
 reload.POLL_SECONDS = 0.05

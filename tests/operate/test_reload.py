@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdrift import reload
-from pgdrift.reload import Configuration
+from pgdrift.parts import reload
+from pgdrift.parts.reload import Configuration
 from tests.conftest import Execute, MakeDatabase
 from tests.daemon.house import Daemon, Json, until
 from tests.operate.conftest import Mounted

@@ -13,7 +13,7 @@ from pgdrift.core.model import Change, ObjectId, Snapshot
 from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.making import make_plan
 from pgdrift.core.plan.model import LeftOut, Plan, Way
-from pgdrift.parts import own_kinds
+from pgdrift.parts.building import own_kinds
 from pgdrift.reconcile.prove import EXACTLY, Refused
 from pgdrift.reconcile.running import Refusal, run
 from pgdrift.sources.catalog import snapshot

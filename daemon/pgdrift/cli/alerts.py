@@ -141,7 +141,7 @@ def _subjects(settings: Settings, asked: _Asked) -> list[tuple[str, Finding | No
 
 def _supposed(settings: Settings, asked: _Asked) -> Finding:
     """Return a finding that nobody found, judged as it would be but for what is asked."""
-    from pgdrift.parts import watched
+    from pgdrift.parts.building import watched
 
     now, moved = datetime.now(UTC), asked.direction or Direction.CHANGED
     severity, cls = asked.severity or Severity.WARNING, asked.cls or ChangeClass.STRUCTURE

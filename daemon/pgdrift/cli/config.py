@@ -16,8 +16,8 @@ from pgdrift.cli import exits, sides
 from pgdrift.cli.options import Config
 from pgdrift.core.alerts.explain import unheard
 from pgdrift.core.model import REACH, SYNC
-from pgdrift.discovering import FoundSettings
 from pgdrift.errors import ConfigError
+from pgdrift.sections.discovering import FoundSettings
 
 if TYPE_CHECKING:
     from pgdrift.settings import Settings
@@ -29,7 +29,7 @@ config = typer.Typer(help="The configuration.", no_args_is_help=True, rich_marku
 @config.command("check")
 def check_config(config: Config = None) -> int:
     """Say whether the configuration can be used. Exits 3 with every fault and its line."""
-    from pgdrift.parts import scratch_of
+    from pgdrift.parts.building import scratch_of
     from pgdrift.sources.files import is_snapshot
 
     settings = sides.settings(config, ask=True)

@@ -99,7 +99,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _status(settings: Settings) -> tuple[Sequence[Standing], Sequence[Tray]]:
-    from pgdrift.parts import watched
+    from pgdrift.parts.building import watched
 
     async with when.kept_store(settings) as store:
         standings = [

@@ -18,7 +18,7 @@ from pgdrift.core.look import Upstream, Watched, questions, seen, unseen
 from pgdrift.core.model import SYNC, Reading, Standing
 from pgdrift.errors import SourceError
 from pgdrift.log import redact
-from pgdrift.parts import scratch_of, servers_of, source, upstream_of_file, watched
+from pgdrift.parts.building import scratch_of, servers_of, source, upstream_of_file, watched
 from pgdrift.retry import retry_source
 from pgdrift.settings import Settings
 from pgdrift.sources.files import FileSource

@@ -106,7 +106,7 @@ def appended(text: str, rules: Sequence[Ignore], path: Path) -> str:
 
     Raises ConfigError when the text is no file of rules.
     """
-    from pgdrift.comparing import parse_ignore_file
+    from pgdrift.sections.comparing import parse_ignore_file
 
     known = parse_ignore_file(text, path).ignore
     more = parse_ignore_file(_yaml(rules), path).ignore

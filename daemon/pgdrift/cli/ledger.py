@@ -276,7 +276,7 @@ async def _seen(settings: Settings, book: Book, snapshot: Snapshot) -> Reading |
 
     It holds where the ledger begins, so that the first look finds in it all that came after.
     """
-    from pgdrift.parts import scratch_of, source
+    from pgdrift.parts.building import scratch_of, source
     from pgdrift.retry import retry_source
 
     async with scratch_of(settings) as scratch:

@@ -28,7 +28,7 @@ from pgdrift.sources.sqlfile import load
 from pgdrift.sources.sqlfolder import read_files
 
 if TYPE_CHECKING:
-    from pgdrift.environments import EnvironmentSettings
+    from pgdrift.sections.environments import EnvironmentSettings
     from pgdrift.settings import Settings
 
 _KEY_VALUE = re.compile(r"\s*(host|hostaddr|port|dbname|user|service)\s*=")
@@ -67,7 +67,7 @@ def settings(config: Path | None, *, ask: bool = False) -> Settings:
 
 
 def _with_found(loaded: Settings, *, ask: bool) -> Settings:
-    from pgdrift.finding import found_now
+    from pgdrift.parts.finding import found_now
     from pgdrift.store import exists, open_store
 
     async def found() -> tuple[Settings, tuple[str, ...]]:
@@ -88,7 +88,7 @@ def _with_found(loaded: Settings, *, ask: bool) -> Settings:
 
 def own_kinds(*, cluster: bool) -> frozenset[str]:
     """Return the kinds that two databases are not compared by, unless all is asked for."""
-    from pgdrift.parts import own_kinds
+    from pgdrift.parts.building import own_kinds
 
     return own_kinds(cluster=cluster)
 
@@ -172,7 +172,7 @@ class Sides:
     def options(self, asked: Options, *words: str) -> Options:
         """Return the options asked for, and those of the configuration where a word is of it."""
         from pgdrift import rules
-        from pgdrift.comparing import CompareSettings
+        from pgdrift.sections.comparing import CompareSettings
 
         if not any(map(self.is_environment, words)):
             return replace(asked, presets=rules.options(CompareSettings()).presets)
@@ -197,7 +197,7 @@ class Sides:
 
     async def _read_environment(self, side: str) -> Reading:
         from pgdrift.core.book import Book
-        from pgdrift.parts import source
+        from pgdrift.parts.building import source
         from pgdrift.retry import retry_source
 
         known = self._environments()
@@ -224,7 +224,7 @@ class Sides:
     def scratch(self) -> Scratch:
         """Return the scratch server of this command; nothing is started yet."""
         if self._scratch is None:
-            from pgdrift.parts import scratch_of
+            from pgdrift.parts.building import scratch_of
 
             self._scratch = scratch_of(settings(self.config))
         return self._scratch
@@ -232,7 +232,7 @@ class Sides:
     def scratch_like(self, server_version: int) -> Scratch:
         """Return a scratch server of this version's major, where there is one; else the usual."""
         if self._proving is None:
-            from pgdrift.parts import scratch_of
+            from pgdrift.parts.building import scratch_of
 
             self._proving = scratch_of(settings(self.config), server_version // 10000)
         return self._proving if self._proving.binaries else self.scratch()

@@ -213,7 +213,7 @@ async def declare_present(settings: Settings, point: SyncPoint) -> str:
 async def _look(settings: Settings, book: Book) -> tuple[Reading, Against | None]:
     """Return what was read, and how that stands against what was declared before, if anything."""
     from pgdrift.cli.glance import conclude
-    from pgdrift.parts import scratch_of, source, watched
+    from pgdrift.parts.building import scratch_of, source, watched
     from pgdrift.retry import retry_source
     from pgdrift.sources.settle import Settlement
 

@@ -14,8 +14,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from pgdrift.core.found import Database, Wanted
-from pgdrift.environments import EnvironmentSettings, Watching, read_dsn
 from pgdrift.section import Duration
+from pgdrift.sections.environments import EnvironmentSettings, Watching, read_dsn
 from pgdrift.sources.databases import PARTS, dsn_of
 
 _PLACE = re.compile(r"\{(.*?)\}")

@@ -12,9 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
 from pgdrift.core.found import Answer, Database, Moves, Roll, called, chosen
-from pgdrift.discovering import DiscoverSettings
 from pgdrift.errors import PgdriftError, StoreError
 from pgdrift.log import get_logger, redact
+from pgdrift.sections.discovering import DiscoverSettings
 from pgdrift.settings import Settings
 from pgdrift.sources.databases import USUAL, databases
 from pgdrift.watch import first_of

@@ -1,0 +1,1 @@
+"""Sections of the configuration, each checked by itself; `settings` puts them together."""
