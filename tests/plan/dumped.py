@@ -5,19 +5,19 @@ It is the pg_dump of the newest major, which dumps every older server too.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator
 
-from pgdrift.sources.embedded import EmbeddedServer, find_binaries
+from pgdrift.sources.embedded import EmbeddedServer
 from tests.conftest import drop_database, run_sql
+from tests.programs import run
 
 
 async def dump(dsn: str) -> bytes:
     """Return all that pg_dump says of a database, but for its rows."""
-    return await _run("pg_dump", "--schema-only", dsn)
+    return await run("pg_dump", "--schema-only", dsn)
 
 
 async def apart(server: EmbeddedServer, one: bytes, other: bytes) -> list[str]:
@@ -36,7 +36,7 @@ async def apart(server: EmbeddedServer, one: bytes, other: bytes) -> list[str]:
 async def psql(dsn: str, script: bytes) -> str:
     """Run a script as psql does, and return what it says of errors; empty for none."""
     try:
-        await _run("psql", "-qX", "-v", "VERBOSITY=terse", "-f", "-", "-d", dsn, stdin=script)
+        await run("psql", "-qX", "-v", "VERBOSITY=terse", "-f", "-", "-d", dsn, stdin=script)
     except AssertionError as error:
         return str(error)
     return ""
@@ -46,7 +46,7 @@ async def _again(server: EmbeddedServer, said: bytes) -> bytes:
     name = f"d_{secrets.token_hex(6)}"
     await run_sql(server.dsn(), f"CREATE DATABASE {name} TEMPLATE template0")
     try:
-        await _run("psql", "-qX", "-d", server.dsn(name), stdin=said)
+        await run("psql", "-qX", "-d", server.dsn(name), stdin=said)
         return await dump(server.dsn(name))
     finally:
         await drop_database(server.dsn(), name)
@@ -94,16 +94,3 @@ def _sorted_list(line: str) -> str:
         some = ", ".join(sorted(found[2].split(", ")))
         return line[: found.start()] + found[1] + some + found[3]
     return line
-
-
-async def _run(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        str(find_binaries() / program),
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, said = await process.communicate(stdin)
-    assert process.returncode == 0, said.decode()
-    return out

@@ -15,7 +15,7 @@ import pytest
 from pgdrift.sources.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase
 from tests.plan.proving import read, told, tried
-from tests.scenario import SCENARIOS, fits
+from tests.scenario import SCENARIOS, databases
 
 pytestmark = pytest.mark.db
 
@@ -26,12 +26,7 @@ _EXPECTED = "by_hand.json"
 async def test_a_scenario_is_planned_both_ways_and_back_or_says_why_not(
     folder: Path, make_database: MakeDatabase, server: EmbeddedServer
 ) -> None:
-    if not fits(folder, server.major):
-        pytest.skip(f"PostgreSQL {server.major} cannot hold what {folder.name} is about")
-    a, b = [
-        await make_database(sql=(folder / name).read_text(encoding="utf-8").strip())
-        for name in ("a.sql", "b.sql")
-    ]
+    a, b = await databases(folder, make_database, server.major)
     sides = await read(a), await read(b)
     there = await tried(a, sides)
     back = await tried(b, sides[::-1])

@@ -21,7 +21,7 @@ from pgdrift.sources.reading import Source, read_once
 from tests.conftest import MakeDatabase
 from tests.plan.proving import read, run_way
 from tests.properties.same import KEY, assert_same, exactly, followed
-from tests.scenario import SCENARIOS, fits
+from tests.scenario import SCENARIOS, databases
 
 pytestmark = pytest.mark.db
 
@@ -38,12 +38,7 @@ def _exactly() -> Iterator[None]:
 async def test_what_a_plan_changes_read_alone_is_the_same_as_all_of_it(
     folder: Path, make_database: MakeDatabase, server: EmbeddedServer
 ) -> None:
-    if not fits(folder, server.major):
-        pytest.skip(f"PostgreSQL {server.major} cannot hold what {folder.name} is about")
-    a, b = [
-        await make_database(sql=(folder / name).read_text(encoding="utf-8").strip())
-        for name in ("a.sql", "b.sql")
-    ]
+    a, b = await databases(folder, make_database, server.major)
     plan = make_plan((await read(a), await read(b)), ("target", "source"), Options())
     source = followed(a)
     found = await source.read(Book("", key=KEY))

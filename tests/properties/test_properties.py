@@ -5,7 +5,6 @@ And after one real change it equals them no more.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,8 +20,9 @@ from pgdrift.core.compare import compare
 from pgdrift.core.model import Change, Snapshot
 from pgdrift.sources.catalog import snapshot
 from pgdrift.sources.connection import connection
-from pgdrift.sources.embedded import EmbeddedServer, find_binaries
+from pgdrift.sources.embedded import EmbeddedServer
 from tests.conftest import run_sql
+from tests.programs import run
 from tests.properties.schemas import Schema, changes, schemas
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
@@ -57,22 +57,8 @@ def _compared(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
 
 
 async def _restore(source: str, into: str) -> None:
-    # The programs of the newest major: they can dump every older server.
-    programs = find_binaries()
-    dump = await _run(str(programs / "pg_dump"), "--schema-only", source)
-    await _run(str(programs / "psql"), "-X", "-q", "-d", into, stdin=dump)
-
-
-async def _run(*command: str, stdin: bytes = b"") -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, said = await process.communicate(stdin)
-    assert process.returncode == 0, said.decode()
-    return out
+    dump = await run("pg_dump", "--schema-only", source)
+    await run("psql", "-X", "-q", "-d", into, stdin=dump)
 
 
 @_thorough

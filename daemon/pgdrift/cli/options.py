@@ -4,9 +4,10 @@ import getpass
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 
 class Format(StrEnum):
@@ -15,6 +16,20 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"
+
+
+def by_itself(usual: str) -> type[TyperGroup]:
+    """Return a group of commands whose first word may be left out: it is `usual` then."""
+
+    class ByItself(TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            """Put the word in where the first is no command of the group, and no call for help."""
+            bare = not args and not self.no_args_is_help
+            if bare or (args and args[0] not in {*self.commands, "--help"}):
+                args = [usual, *args]
+            return super().parse_args(ctx, args)
+
+    return ByItself
 
 
 Config = Annotated[

@@ -6,13 +6,12 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from pgdrift.cli import exits, keeping, sides
-from pgdrift.cli.options import Config, Format, FormatOption, user
+from pgdrift.cli.options import Config, Format, FormatOption, by_itself, user
 from pgdrift.cli.plan import PlanFormat, planned_for, told
 from pgdrift.cli.when import EXPECTED, LAST_LOOK, kept_store
 from pgdrift.core.alerts.facts import about
@@ -33,18 +32,9 @@ if TYPE_CHECKING:
 _USUAL = Path("plans")
 
 
-class _ListsByItself(TyperGroup):
-    """A group whose first word may be left out: `plans` and `plans FOLDER` list."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the word in where the first is no command of the group, and no call for help."""
-        if not args or args[0] not in {*self.commands, "--help"}:
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
+# `plans` and `plans FOLDER` list.
 plans = typer.Typer(
-    cls=_ListsByItself,
+    cls=by_itself("list"),
     help="List plans; show and export those that are kept.",
     rich_markup_mode=None,
 )

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from pgdrift.cli import exits, sides, when
-from pgdrift.cli.options import Config, Format, FormatOption, user
+from pgdrift.cli.options import Config, Format, FormatOption, by_itself, user
 from pgdrift.core.model import SYNC, Against, How, Outcome, Reading, SyncPoint
 from pgdrift.core.shown import declared
 from pgdrift.core.shown.render import one_line
@@ -26,18 +25,9 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-class _DeclaresByItself(TyperGroup):
-    """A group whose first word may be left out: `sync ENV` is `sync declare ENV`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the word in where the first is no command of the group, and no call for help."""
-        if args and args[0] not in {*self.commands, "--help"}:
-            args = ["declare", *args]
-        return super().parse_args(ctx, args)
-
-
+# `sync ENV` is `sync declare ENV`.
 sync = typer.Typer(
-    cls=_DeclaresByItself,
+    cls=by_itself("declare"),
     help="Declare what is right, list it, undo it.",
     no_args_is_help=True,
     rich_markup_mode=None,
