@@ -14,7 +14,7 @@ from pgdrift.core.alike.retell import names_of
 from pgdrift.core.book import Book
 from pgdrift.core.ignore import Ignore
 from pgdrift.core.judge import Policy
-from pgdrift.core.look import Conclusion, Upstream, Watched, remembered, seen
+from pgdrift.core.look import Conclusion, Upstream, Watched, seen
 from pgdrift.core.model import (
     LEDGER,
     REACH,
@@ -32,6 +32,7 @@ from pgdrift.core.model import (
     Snapshot,
 )
 from pgdrift.core.shown.render import blame_words, headline
+from pgdrift.core.standing import remembered
 from tests.core.build import KINDS, NOW, column, ident, obj, policy, snap, table, table_id
 from tests.core.environment import Environment
 

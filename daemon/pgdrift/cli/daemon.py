@@ -15,8 +15,8 @@ from pgdrift.cli import exits, sides, when
 from pgdrift.cli.compare import standings_text
 from pgdrift.cli.options import Config, Format, FormatOption
 from pgdrift.core.alerts.letters import Tray
-from pgdrift.core.look import remembered
 from pgdrift.core.model import CHANNELS, Standing
+from pgdrift.core.standing import remembered
 from pgdrift.errors import WITH_DEMO, ConfigError
 from pgdrift.log import configure
 

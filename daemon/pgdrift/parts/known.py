@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pgdrift.core.alerts.incident import Incident
 from pgdrift.core.alerts.marks import Mark
 from pgdrift.core.book import Book
-from pgdrift.core.look import Watched, remembered
 from pgdrift.core.model import Standing
+from pgdrift.core.standing import remembered
+from pgdrift.core.watched import Watched
 
 
 @dataclass(slots=True)

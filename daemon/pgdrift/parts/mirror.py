@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from pgdrift.core.alerts.incident import Incident
-from pgdrift.core.look import Watched, remembered
 from pgdrift.core.model import Standing
+from pgdrift.core.standing import remembered
+from pgdrift.core.watched import Watched
 from pgdrift.errors import StoreError
 from pgdrift.log import get_logger
 from pgdrift.store import Outline, Store
