@@ -28,6 +28,24 @@ Execute = Callable[[str, str], Awaitable[None]]
 
 collect_ignore = ONCE if os.environ.get("PGDRIFT_MATRIX") else []
 
+# Begun first, for a worker takes a whole file: whatever is begun last is waited for.
+_LONG = (
+    "guide/",
+    "reconcile/test_apply.py",
+    "plan/test_costs.py",
+    "properties/",
+    "test_demo.py",
+    "test_bench.py",
+    "reconcile/",
+    "store/test_alert_lives.py",
+    "sinks/test_storm.py",
+    "observe/",
+    "daemon/",
+    "plan/test_scenarios_planned.py",
+    "test_scenarios.py",
+    "sources/",
+)
+
 # Properties run alike on a busy machine: there is no deadline for one example. `quick` is for
 # `make test-core`, which is run often.
 for _name, _examples in (("suite", 30), ("quick", 5)):
@@ -48,6 +66,17 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files first that take long."""
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        name = item.path.relative_to(here).as_posix()
+        return next((n for n, long in enumerate(_LONG) if name.startswith(long)), len(_LONG))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

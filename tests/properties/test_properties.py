@@ -5,6 +5,7 @@ And after one real change it equals them no more.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,12 +26,14 @@ from tests.conftest import run_sql
 from tests.programs import run
 from tests.properties.schemas import Schema, changes, schemas
 
-pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
+_ASKED = os.environ.get("PGDRIFT_EXAMPLES")
+
+pytestmark = [pytest.mark.db, pytest.mark.timeout(36_000 if _ASKED else 600)]
 
 _thorough = settings(
-    max_examples=25,
+    max_examples=int(_ASKED or 12),
     deadline=None,
-    derandomize=True,  # the same in every run; a longer hunt is `--hypothesis-profile=hunt`
+    derandomize=not _ASKED,  # the same in every run of the tests
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
