@@ -25,6 +25,7 @@ from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.making import make_plan
 from pgdrift.reconcile.running import run
 from pgdrift.sources.embedded import EmbeddedServer
+from pgdrift.sources.scratch import drop_at
 
 _SCENARIOS = Path(__file__).parents[1] / "tests" / "scenarios"
 _LIMIT = 120.0
@@ -117,7 +118,7 @@ async def _loaded(server: EmbeddedServer, folder: Path) -> AsyncIterator[tuple[s
         yield loaded
     finally:
         for name in names:
-            await _execute(server.dsn(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            await drop_at(server.dsn(), name)
 
 
 async def _execute(dsn: str, sql: str) -> None:

@@ -95,7 +95,7 @@ class Scratch:
             yield at_database(server, name)
         finally:
             # Not to be cancelled in the middle; what stays all the same is left for a later day.
-            await asyncio.shield(_drop_at(server, name))
+            await asyncio.shield(drop_at(server, name))
 
     @asynccontextmanager
     async def connection(self, *, statement_timeout: float = 60.0) -> AsyncIterator[Connection]:
@@ -197,7 +197,8 @@ async def _create(session: Connection, name: str) -> None:
         ) from error
 
 
-async def _drop_at(server: str, name: str) -> None:
+async def drop_at(server: str, name: str) -> None:
+    """Drop a database of a server, whoever is in it; what cannot be dropped is left and logged."""
     try:
         async with administration(server) as session:
             drop = f"DROP DATABASE IF EXISTS {quote_ident(name)} WITH (FORCE)"
