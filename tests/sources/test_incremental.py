@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgdrift.core.book import Book
-from pgdrift.sources.reading import Source, read_once
+from pgdrift.sources.reading import read_once
 from tests.conftest import Execute, MakeDatabase
 from tests.properties.ddl import SCENE
 from tests.properties.same import KEY, assert_same, exactly, followed
@@ -94,16 +94,6 @@ async def test_too_much_is_read_as_a_whole(make_database: MakeDatabase, execute:
     source = followed(dsn)
     found = await source.read(Book("", key=KEY))
     await execute(dsn, many.replace("CREATE", "ALTER").replace("(id int)", "ADD a int"))
-    found = await source.read(Book("", snapshot=found.snapshot, gate=found.gate, key=KEY))
-    await source.close()
-    assert found.depth == "full"
-
-
-async def test_of_a_small_schema_all_is_read(make_database: MakeDatabase, execute: Execute) -> None:
-    dsn = await make_database(sql=SCENE)
-    source = Source(lambda: dsn)
-    found = await source.read(Book("", key=KEY))
-    await execute(dsn, "ALTER TABLE public.t ADD n int")
     found = await source.read(Book("", snapshot=found.snapshot, gate=found.gate, key=KEY))
     await source.close()
     assert found.depth == "full"

@@ -64,14 +64,15 @@ _HASH = "pg_catalog.hash_array_extended(ARRAY[{0}.xmin], {1})"
 # the name that pg_proc has), and would then change without moving the gate.
 
 # Catalogs summed up as a whole, whose change can change how anything is printed.
-_WHOLE = """
+WHOLE = """
     pg_am pg_amop pg_amproc pg_auth_members pg_cast pg_collation pg_conversion pg_extension
     pg_foreign_data_wrapper pg_foreign_server pg_language pg_opclass pg_operator pg_opfamily
     pg_parameter_acl pg_shdescription pg_tablespace pg_transform pg_ts_config pg_ts_config_map
     pg_ts_dict pg_ts_parser pg_ts_template
 """.split()
-# The same, but what is printed from their rows is in no other object's text.
-_APART = """
+# The same, but what is printed from their rows is in no other object's text. What is the user's of
+# these, others can decide: where a published table stands, say.
+APART = """
     pg_default_acl pg_event_trigger pg_publication pg_publication_namespace pg_publication_rel
     pg_seclabel
 """.split()
@@ -216,7 +217,7 @@ class Sums:
         parts = {p for p, _ in {*self._by_part()} ^ {*since._by_part()}}
         if (
             self.life != since.life
-            or lines - {*_APART}
+            or lines - {*APART}
             or any(p < _FIRST_OWN >> _SHIFT for p in parts)
         ):
             return Moved(all=True)
@@ -275,7 +276,7 @@ async def sums(connection: asyncpg.Connection, *, cluster: bool = False) -> Sums
 @cache
 def _sums(major: int, *, cluster: bool) -> str:
     """Return the query of rows (name, part, sum), in the order of both."""
-    whole = [n for n in (*_WHOLE, *_APART) if _SINCE.get(n, 0) <= major]
+    whole = [n for n in (*WHOLE, *APART) if _SINCE.get(n, 0) <= major]
     columns = ", ".join(c for since, c in _SUBSCRIPTION.items() if since <= major)
     selects = [
         *(_sum(name, "true") for name in whole),
