@@ -405,7 +405,7 @@ class Daemon:
             if follows not in self.settings.environments:
                 file = FileSource(follows, self.scratch, self.store.key)
                 return await upstream_of_file(self.files.setdefault(follows, file))
-            book = await self.store.load(follows)
+            book = await self.store.seen(follows)
             return upstream_of(follows, book, await self._lines(book))
 
         return upstream

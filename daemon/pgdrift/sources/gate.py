@@ -168,7 +168,7 @@ _SUBSCRIPTION = {
 
 # How far an OID is shifted to give the number of its part: what belongs to one table is mostly made
 # together, and numbered in a row.
-_SHIFT = 6
+_SHIFT = 4
 # What initdb made has lower OIDs.
 _FIRST_OWN = 16384
 # Names of lines that are no catalog's.
@@ -254,7 +254,10 @@ async def sums(connection: asyncpg.Connection, *, cluster: bool = False) -> Sums
     Temporary tables, data and statistics do not move them. Inside a REPEATABLE READ transaction
     they belong to its snapshot. `cluster`: the settings of the server move them too.
     """
-    rows = await connection.fetch(_sums(connection.get_server_version().major, cluster=cluster))
+    relations, types = await connection.fetchrow(_TEMPORARY)
+    some = (relations, types) if relations else ()
+    major = connection.get_server_version().major
+    rows = await connection.fetch(_sums(major, cluster=cluster, less=bool(some)), *some)
     parts, of_parts = array("I"), array("q")
     lines, schemas = dict[str, int](), dict[int, int]()
     for name, part, total in rows:
@@ -274,8 +277,11 @@ async def sums(connection: asyncpg.Connection, *, cluster: bool = False) -> Sums
 
 
 @cache
-def _sums(major: int, *, cluster: bool) -> str:
-    """Return the query of rows (name, part, sum), in the order of both."""
+def _sums(major: int, *, cluster: bool, less: bool) -> str:
+    """Return the query of rows (name, part, sum), in the order of both.
+
+    `less`: without what belongs to the temporary relations in $1, the types of which are $2.
+    """
     whole = [n for n in (*WHOLE, *APART) if _SINCE.get(n, 0) <= major]
     columns = ", ".join(c for since, c in _SUBSCRIPTION.items() if since <= major)
     selects = [
@@ -285,23 +291,21 @@ def _sums(major: int, *, cluster: bool) -> str:
         *([_text("pg_settings", _SETTINGS)] if cluster else ()),
         _SERVER,
         _SCHEMA,
-        _by_part(),
+        _by_part(less=less),
     ]
-    return _TEMPORARY + "\nUNION ALL\n".join(selects) + "\nORDER BY 1, 2"
+    return "\nUNION ALL\n".join(selects) + "\nORDER BY 1, 2"
 
 
 _TEMPORARY = """
-WITH temporary AS MATERIALIZED (
+SELECT t.relations, t.row_types || ARRAY(
+    SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = ANY (t.row_types)
+)
+FROM (
     SELECT coalesce(pg_catalog.array_agg(c.oid), '{}') AS relations,
         coalesce(pg_catalog.array_agg(c.reltype) FILTER (WHERE c.reltype <> 0), '{}') AS row_types
     FROM pg_catalog.pg_class c
     WHERE c.relpersistence = 't'
-), temporary_types AS MATERIALIZED (
-    SELECT t.row_types || ARRAY(
-        SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = ANY (t.row_types)
-    ) AS types
-    FROM temporary t
-)
+) t
 """
 _SERVER = f"""
 SELECT 'server', 0, pg_catalog.current_setting('server_version_num')::int8
@@ -327,12 +331,12 @@ def _told(rows: str, total: str) -> str:
     return f"(({total} + {rows}::numeric * 6148914691236517205) % {_MODULUS})::int8"
 
 
-def _by_part() -> str:
-    relations = "(SELECT t.relations FROM temporary t)::pg_catalog.oid[]"
-    types = "(SELECT t.types FROM temporary_types t)::pg_catalog.oid[]"
+def _by_part(*, less: bool) -> str:
+    there = {"relations": "$1::pg_catalog.oid[]", "types": "$2::pg_catalog.oid[]"}
     grouped = [_group(name, _WITHOUT.get(name, "true")) for name in _OF]
-    for name, condition in _LESS.items():
-        grouped.append(_group(name, condition.format(relations=relations, types=types), "-"))
+    # Where there are none, which is the rule, a server need not plan how to find what is theirs.
+    for name, condition in _LESS.items() if less else ():
+        grouped.append(_group(name, condition.format(**there), "-"))
     return (
         f"SELECT '{_PARTS}', p.part, {_told('sum(p.rows)', 'sum(p.total)')}"
         f" FROM ({' UNION ALL '.join(grouped)}) p GROUP BY p.part"

@@ -7,7 +7,7 @@ out is decided here: the ledger's own schemas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -26,8 +26,8 @@ from pgdrift.sources.connection import Connection, close, connect, reading, tran
 from pgdrift.sources.depths import Depths, Read
 from pgdrift.sources.histories import read_histories
 from pgdrift.sources.ledger import read_before, read_ledger
-from pgdrift.sources.ledger_found import ledger_schemas
-from pgdrift.sources.life import life_of
+from pgdrift.sources.ledger_found import Found, find, ledger_schemas
+from pgdrift.sources.life import LIFE, life_of
 
 log = get_logger("sources.reading")
 
@@ -58,6 +58,8 @@ class Source:
     _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _last: Reading | None = field(default=None, repr=False)
     _quick: str = ""
+    # What this reading was told of it, where it asked for more than the quick gate.
+    _life: str = ""
     _aside: Aside | None = field(default=None, repr=False)
     _depths: Depths = field(init=False, repr=False)
 
@@ -70,7 +72,7 @@ class Source:
 
         Raises SourceError when the server cannot be asked, ConfigError for a DSN that is none.
         """
-        session = await self._connected()
+        session, self._life = await self._connected(), ""
         try:
             return await self._read(session, book)
         except BaseException:
@@ -100,7 +102,9 @@ class Source:
 
     async def life(self) -> str:
         """Return what tells this life of the server that was read; empty where nothing does."""
-        return "" if self._session is None else await life_of(self._session)
+        if self._session is None:
+            return ""
+        return self._life or await life_of(self._session)
 
     @property
     def closed(self) -> bool:
@@ -166,18 +170,21 @@ class Source:
             histories = await read_histories(session, wanted=self.histories, notes=notes)
             busy = await at_work(session)
             tables = [h.table for h in histories if not h.unread]
+            ledgers = await find(session)
             ledger = await read_ledger(
                 session,
                 book.mark,
                 prefer=self.ledger,
                 histories=tables,
                 statements=self.statements,
+                among=ledgers,
             )
+            self._life = await session.fetchval(LIFE)
             read = None
             if last and book.snapshot and self._unmoved(sums, book):
                 found = replace(last, snapshot=book.snapshot, committed={}, depth="gate")
             else:
-                found, read = await self._read_catalog(session, book, sums)
+                found, read = await self._read_catalog(session, book, sums, ledgers)
         aside = read[1] if read else self._aside
         notes += _remarks(ledger, found.snapshot)
         notes += aside.unknown.notes if aside else ()
@@ -196,9 +203,9 @@ class Source:
         return sums.text == book.gate and depths.same_life(sums) and not depths.due
 
     async def _read_catalog(
-        self, session: Connection, book: Book, sums: gate.Sums
+        self, session: Connection, book: Book, sums: gate.Sums, ledgers: Iterable[Found]
     ) -> tuple[Reading, tuple[Read, Aside]]:
-        own = await ledger_schemas(session)
+        own = await ledger_schemas(session, ledgers)
         read = await self._depths.read(session, book, sums, own)
         since = judged_until(book.against, book.seen_at)
         committed = await commit_times(session, book.snapshot, read.snapshot, since)

@@ -69,8 +69,13 @@ async def pack(at: datetime, *given: Snapshot | None) -> Pack:
     """Return snapshots ready to be kept at a time; None is none."""
     distinct = {id(s): s for s in given if s is not None}
     # Off the event loop: a large schema takes a second to lay out.
-    made = {name: await asyncio.to_thread(paginate, s) for name, s in distinct.items()}
+    made = {name: await asyncio.to_thread(_laid_out, s) for name, s in distinct.items()}
     return Pack(made, at)
+
+
+def _laid_out(snapshot: Snapshot) -> Manifest:
+    _ = snapshot.root  # which remembers it: it is kept, too
+    return paginate(snapshot)
 
 
 async def row_of(c: AsyncConnection, environment: str) -> Row[Any] | None:
@@ -117,6 +122,18 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
         content=row.content or "",
         notes=codec.NOTES.read(row.notes),
         enacted=await plans.enacted(c, row.name, judged_until(against, row.seen_at)),
+    )
+
+
+def seen_of(row: Row[Any], kept: Mapping[int, Snapshot]) -> Book:
+    """Return of the book that a row stands for what concerns those that follow the environment."""
+    return Book(
+        environment=row.name,
+        snapshot=kept.get(row.snapshot_id),
+        histories=codec.HISTORIES.read(row.histories),
+        reason=row.reason,
+        seen_at=row.seen_at,
+        failures=row.failures,
     )
 
 

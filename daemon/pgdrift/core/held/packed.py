@@ -7,9 +7,12 @@ told without unfolding. It knows no kind.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from itertools import accumulate, groupby
 from typing import TypeAlias
 
 from pgdrift.core.digest import root_digest
@@ -19,6 +22,7 @@ from pgdrift.core.held.group import (
     digests,
     folded,
     head,
+    kinds,
     size,
     unfold,
     unfold_but,
@@ -95,11 +99,8 @@ class Packed(Mapping[ObjectId, Object]):
 
     def some(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Object]:
         """Return those of the objects that are there, and unfold nothing but these."""
-        by_key: dict[str, list[ObjectId]] = {}
-        for i in ids:
-            by_key.setdefault(key_of(i.path), []).append(i)
         found: dict[ObjectId, Object] = {}
-        for key, wanted in by_key.items():
+        for key, wanted in _by_key(ids).items():
             if (group := self.groups.get(key)) is not None:
                 objects = self._ruled(key, unfold_some(group, self.oids[key], wanted))
                 found.update((o.id, o) for o in objects)
@@ -111,6 +112,40 @@ class Packed(Mapping[ObjectId, Object]):
         if not self._root:
             self._root = root_digest(self._digests())
         return self._root
+
+    def kinds(self) -> Mapping[str, int]:
+        """Return how many objects there are of each kind, which no rule changes."""
+        counts = Counter[str]()
+        for group in self.groups.values():
+            for kind, count in kinds(group):
+                counts[kind] += count
+        return counts
+
+    def places(self, ids: Iterable[ObjectId]) -> dict[int, ObjectId]:
+        """Return those of the objects that are there, each by its place in the order of all."""
+        starts = self._starts()
+        return {
+            starts[key] + n: i
+            for key, wanted in _by_key(ids).items()
+            if key in starts
+            for n, i in enumerate(self.under(key))
+            if i in wanted
+        }
+
+    def at(self, places: Iterable[int]) -> dict[int, ObjectId]:
+        """Return what stands at places in the order of all, and unfold nothing else."""
+        starts = self._starts()
+        keys, firsts = list(starts), list(starts.values())
+        found: dict[int, ObjectId] = {}
+        for key, of_key in groupby(sorted(places), lambda p: keys[bisect_right(firsts, p) - 1]):
+            ids = list(self.under(key))
+            found.update((place, ids[place - starts[key]]) for place in of_key)
+        return found
+
+    def _starts(self) -> dict[str, int]:
+        """Return the place of each group's first object."""
+        sizes = accumulate(map(size, self.groups.values()), initial=0)
+        return dict(zip(self.groups, sizes, strict=False))
 
     def ruled(self, rule: Rule) -> Packed:
         """Return the same objects, each retold by a rule when it is asked for.
@@ -152,7 +187,9 @@ class Packed(Mapping[ObjectId, Object]):
             }
 
         groups, oids = same(self.groups, other.groups), same(self.oids, other.oids)
-        return Packed(groups, oids, self._rule, self._told)
+        shared = Packed(groups, oids, self._rule, self._told)
+        shared._root = self._root
+        return shared
 
     def told_alike(self, other: Packed, key: str) -> bool:
         """Tell without unfolding that a group is as on the other side. No may mean maybe."""
@@ -248,6 +285,13 @@ def packed(objects: Mapping[ObjectId, Object]) -> Packed:
     both = {key: folded(of_group) for key, of_group in by_key.items()}
     groups = {key: group for key, (group, _) in both.items()}
     return Packed(groups, {key: oids for key, (_, oids) in both.items()})
+
+
+def _by_key(ids: Iterable[ObjectId]) -> dict[str, set[ObjectId]]:
+    by_key: dict[str, set[ObjectId]] = {}
+    for i in ids:
+        by_key.setdefault(key_of(i.path), set()).add(i)
+    return by_key
 
 
 def key_of(path: Sequence[str]) -> str:
