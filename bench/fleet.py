@@ -213,7 +213,8 @@ async def _all_change(of: Fleet) -> list[Ratio]:
     drifted = "SELECT count(*) FROM environment WHERE outcome = 'drifted'"
     blocked, processor = await _blocked(of), of.processor()
     began = time.perf_counter()
-    for name in of.names:
+    # The one that all others follow last: its change makes everyone look.
+    for name in (*of.names[1:], of.names[0]):
         inside = await asyncpg.connect(of.running.dsn(name))
         await inside.execute("CREATE TABLE area0.hotfix (id int)")
         await inside.close()
@@ -223,6 +224,7 @@ async def _all_change(of: Fleet) -> list[Ratio]:
     return [
         amount("changing all took", changing, "s"),
         amount("all changed: decided after", passed / of.interval, "intervals", 2),
+        amount("all changed: of it after the last", (passed - changing) / of.interval, "intervals"),
         amount(
             "all changed, processor", 1000 * (of.processor() - processor) / len(of.names), "ms each"
         ),
