@@ -29,6 +29,7 @@ from bench import schema
 from bench.report import as_text
 from bench.stage import server
 from bench.timing import Ratio, amount
+from pgdrift.reconcile.scripts import NOTIFY
 from pgdrift.sources.embedded import EmbeddedServer
 
 
@@ -52,6 +53,7 @@ class Fleet:
     names: Sequence[str]
     folder: Path
     interval: float
+    listens: bool = False
     port: int = field(default_factory=_free_port)
     process: asyncio.subprocess.Process | None = None
 
@@ -122,14 +124,17 @@ class Fleet:
 
 @asynccontextmanager
 async def fleet(
-    running: EmbeddedServer, size: int, tables: int, interval: float
+    running: EmbeddedServer, size: int, tables: int, interval: float, *, listens: bool = False
 ) -> AsyncIterator[Fleet]:
-    """Give a fleet that follows its first database, and drop it."""
+    """Give a fleet that follows its first database, and drop it.
+
+    `listens`: each wakes the daemon by its commits, over a connection of its own.
+    """
     names = [f"tenant_{n:04}" for n in range(size)]
     admin = await asyncpg.connect(running.dsn())
-    await _build(admin, running, tables)
+    await _build(admin, running, tables, NOTIFY.text if listens else "")
     with TemporaryDirectory(prefix="pgdrift-bench-") as folder:
-        made = Fleet(running, names, Path(folder), interval)
+        made = Fleet(running, names, Path(folder), interval, listens)
         try:
             for name in names:
                 await admin.execute(f"CREATE DATABASE {name} TEMPLATE fleet STRATEGY wal_log")
@@ -142,10 +147,12 @@ async def fleet(
             await admin.close()
 
 
-async def _build(admin: asyncpg.Connection, running: EmbeddedServer, tables: int) -> None:
+async def _build(
+    admin: asyncpg.Connection, running: EmbeddedServer, tables: int, more: str
+) -> None:
     await admin.execute("CREATE DATABASE fleet")
     inside = await asyncpg.connect(running.dsn("fleet"))
-    for script in (*schema.scripts(tables), "VACUUM ANALYZE", "VACUUM FULL"):
+    for script in (*schema.scripts(tables), more, "VACUUM ANALYZE", "VACUUM FULL"):
         await inside.execute(script)
     await inside.close()
 
@@ -157,7 +164,9 @@ def _config(of: Fleet) -> str:
         for n, name in enumerate(of.names)
     }
     body = {
-        "defaults": {"interval": f"{of.interval:g}s", "listen": "off"},
+        "defaults": {"interval": f"{of.interval:g}s", "listen": "auto" if of.listens else "off"},
+        # A probe, and of each database one that listens and one that looks.
+        "connections": {"per_server": 1 + 2 * len(of.names)} if of.listens else {},
         "environments": environments,
         "store": {"url": f"sqlite:///{of.folder}/fleet.db"},
         "web": {"listen": f"127.0.0.1:{of.port}"},

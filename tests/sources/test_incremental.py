@@ -8,9 +8,13 @@ import pytest
 
 from pgdrift.core.book import Book
 from pgdrift.core.kinds import KINDS
+from pgdrift.sources import gate
+from pgdrift.sources.catalog import read_with_register
 from pgdrift.sources.connection import connection, reading
+from pgdrift.sources.needed import needed
 from pgdrift.sources.query import WITH, query
 from pgdrift.sources.reading import read_once
+from pgdrift.sources.touched import touched
 from tests.conftest import Execute, MakeDatabase
 from tests.properties.ddl import SCENE
 from tests.properties.same import KEY, assert_same, exactly, followed
@@ -226,3 +230,24 @@ async def test_of_what_there_was_nothing_the_first_is_found(
         assert len(found.snapshot.objects) > before, sql
         assert_same(found, await read_once(dsn, key=KEY))
     await source.close()
+
+
+async def test_of_what_cannot_be_there_nothing_is_asked(
+    make_database: MakeDatabase, execute: Execute
+) -> None:
+    dsn = await make_database(sql=SCENE + MORE)
+    async with connection(dsn) as session:
+        async with reading(session):
+            before = await gate.sums(session)
+            _, _, there = await read_with_register(session)
+        await execute(dsn, "ALTER TABLE public.target ADD COLUMN b int")
+        async with reading(session):
+            now = await gate.sums(session)
+            moved = now.moved(before)
+            oids = await touched(session, moved, 1000)
+            assert oids
+            asked = await needed(session, KINDS, there, moved, now, oids)
+    names = {kind.name for kind in asked.kinds}
+    assert {"table", "column", "constraint", "schema"} <= names
+    others = {"function", "enum", "policy", "cast", "publication_table", "text_search_parser"}
+    assert not names & others

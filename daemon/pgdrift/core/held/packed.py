@@ -7,6 +7,7 @@ told without unfolding. It knows no kind.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
@@ -45,7 +46,17 @@ class Packed(Mapping[ObjectId, Object]):
     A `rule` retells every object when it is asked for, but for those in the groups `told`.
     """
 
-    __slots__ = ("_count", "_ground", "_open", "_root", "_rule", "_told", "groups", "oids")
+    __slots__ = (
+        "_count",
+        "_firsts",
+        "_ground",
+        "_open",
+        "_root",
+        "_rule",
+        "_told",
+        "groups",
+        "oids",
+    )
 
     def __init__(
         self,
@@ -54,8 +65,9 @@ class Packed(Mapping[ObjectId, Object]):
         rule: Rule | None = None,
         told: frozenset[str] = frozenset(),
         ground: Packed | None = None,
+        count: int | None = None,
     ) -> None:
-        """Take groups as they were folded, by key, and their oids."""
+        """Take groups as they were folded, by key, and their oids; `count` objects, if known."""
         self.groups = groups
         self.oids = oids
         self._rule = rule
@@ -63,8 +75,9 @@ class Packed(Mapping[ObjectId, Object]):
         # What a rule retells, where nothing was edited since.
         self._ground = self if ground is None else ground
         self._root = ""
+        self._firsts = array("I")
         self._open: dict[str, dict[ObjectId, Object]] = {}
-        self._count = sum(map(size, groups.values()))
+        self._count = sum(map(size, groups.values())) if count is None else count
 
     def __len__(self) -> int:
         return self._count
@@ -121,31 +134,31 @@ class Packed(Mapping[ObjectId, Object]):
                 counts[kind] += count
         return counts
 
+    def firsts(self) -> array[int]:
+        """Return the place of each group's first object in the order of all, and their number."""
+        if not self._firsts:
+            self._firsts = array("I", accumulate(map(size, self.groups.values()), initial=0))
+        return self._firsts
+
     def places(self, ids: Iterable[ObjectId]) -> dict[int, ObjectId]:
         """Return those of the objects that are there, each by its place in the order of all."""
-        starts = self._starts()
+        by_key = _by_key(ids)
         return {
-            starts[key] + n: i
-            for key, wanted in _by_key(ids).items()
-            if key in starts
+            first + n: i
+            for key, first in zip(self.groups, self.firsts(), strict=False)
+            if key in by_key
             for n, i in enumerate(self.under(key))
-            if i in wanted
+            if i in by_key[key]
         }
 
     def at(self, places: Iterable[int]) -> dict[int, ObjectId]:
         """Return what stands at places in the order of all, and unfold nothing else."""
-        starts = self._starts()
-        keys, firsts = list(starts), list(starts.values())
+        keys, firsts = list(self.groups), self.firsts()
         found: dict[int, ObjectId] = {}
-        for key, of_key in groupby(sorted(places), lambda p: keys[bisect_right(firsts, p) - 1]):
-            ids = list(self.under(key))
-            found.update((place, ids[place - starts[key]]) for place in of_key)
+        for n, of_group in groupby(sorted(places), lambda place: bisect_right(firsts, place) - 1):
+            ids = list(self.under(keys[n]))
+            found.update((place, ids[place - firsts[n]]) for place in of_group)
         return found
-
-    def _starts(self) -> dict[str, int]:
-        """Return the place of each group's first object."""
-        sizes = accumulate(map(size, self.groups.values()), initial=0)
-        return dict(zip(self.groups, sizes, strict=False))
 
     def ruled(self, rule: Rule) -> Packed:
         """Return the same objects, each retold by a rule when it is asked for.

@@ -11,12 +11,12 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import accumulate, compress, count, pairwise
+from itertools import compress, count, pairwise
 from typing import TypeAlias
 
 from pgdrift.core.digest import canonical
 from pgdrift.core.held.dependencies import Dependencies
-from pgdrift.core.held.group import Group, Oids, digests, folded, size, unfold
+from pgdrift.core.held.group import Group, Oids, digests, folded, unfold
 from pgdrift.core.held.objects import Object
 from pgdrift.core.held.packed import Packed
 
@@ -50,16 +50,8 @@ class Register:
 
     def names(self, places: Iterable[int]) -> dict[int, bytes]:
         """Return the identities that stand at these places, as JSON."""
-        wanted, found, first = sorted(places, reverse=True), dict[int, bytes](), 0
-        for key, group in self.objects.groups.items():
-            after = first + size(group)
-            if wanted and wanted[-1] < after:
-                ids = [o.id for o in unfold(group, self.objects.oids[key])]
-                while wanted and wanted[-1] < after:
-                    place = wanted.pop()
-                    found[place] = canonical(ids[place - first]).encode("utf-8", "surrogatepass")
-            first = after
-        return found
+        found = self.objects.at(places).items()
+        return {place: canonical(i).encode("utf-8", "surrogatepass") for place, i in found}
 
 
 @dataclass(slots=True)
@@ -95,8 +87,8 @@ class Merged:
 def merged(old: Register, again: AbstractSet[int], new: Register) -> Merged:
     """Return the old with all that is told with one of `again` replaced by the new."""
     gone = old.among(again)
-    keys, starts = list(old.objects.groups), _starts(old)
-    fresh = dict(zip(new.objects.groups, pairwise(_starts(new)), strict=True))
+    keys, starts = list(old.objects.groups), old.objects.firsts()
+    fresh = dict(zip(new.objects.groups, pairwise(new.objects.firsts()), strict=True))
     touched = {bisect_right(starts, place) - 1 for place in gone}
     touched.update(n for n, key in enumerate(keys) if key in fresh)
     put, groups, oids = _Putting(old), dict(old.objects.groups), dict(old.objects.oids)
@@ -116,11 +108,7 @@ def merged(old: Register, again: AbstractSet[int], new: Register) -> Merged:
     for key, rows in fresh.items():
         if made := put.group([], _fresh(new, key, rows)):
             groups[key], oids[key] = made
-    return put.done(Packed(groups, oids), gone)
-
-
-def _starts(of: Register) -> list[int]:
-    return list(accumulate(map(size, of.objects.groups.values()), initial=0))
+    return put.done(Packed(groups, oids, count=len(put.addresses)), gone)
 
 
 _Row: TypeAlias = tuple[Object, int, int, int]
