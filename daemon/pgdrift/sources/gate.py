@@ -49,6 +49,7 @@ FROM pg_catalog.pg_database d
 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 """
 
+
 # Why count and sum over hash(xmin) miss no change of a catalog: the rows that a transaction wrote
 # become visible all at once, and its id was on no visible row before. So a commit that inserts or
 # updates rows brings an id that was not there, and one that only deletes lowers the count. What
@@ -57,7 +58,6 @@ WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 # after four thousand million can hide a change only where row for row the same 32 bits return.
 # A sum, unlike a xor, is there in version 13, and parts of it can be subtracted again: that is how
 # the rows of temporary tables are left out, by index and not by asking each row.
-_HASH = "pg_catalog.hash_array_extended(ARRAY[{0}.xmin], {1})"
 
 # Where an administrator took one of these catalogs from PUBLIC, the look fails and names it. To
 # leave it out would not do: what other kinds print may come from it (a default calls a function by
@@ -285,13 +285,13 @@ def _sums(major: int, *, cluster: bool, less: bool) -> str:
     whole = [n for n in (*WHOLE, *APART) if _SINCE.get(n, 0) <= major]
     columns = ", ".join(c for since, c in _SUBSCRIPTION.items() if since <= major)
     selects = [
-        *(_sum(name, "true") for name in whole),
-        *(_sum(name, condition) for name, condition in _SOME.items()),
+        *(_sum(major, name, "true") for name in whole),
+        *(_sum(major, name, condition) for name, condition in _SOME.items()),
         *(_text(name, source.format(columns=columns)) for name, source in _TEXTS.items()),
         *([_text("pg_settings", _SETTINGS)] if cluster else ()),
         _SERVER,
-        _SCHEMA,
-        _by_part(less=less),
+        _SCHEMA.format(hash=_hash(major)),
+        _by_part(major, less=less),
     ]
     return "\nUNION ALL\n".join(selects) + "\nORDER BY 1, 2"
 
@@ -314,12 +314,19 @@ UNION ALL SELECT '{_LIFE}', 0, pg_catalog.hashtextextended(pg_catalog.concat_ws(
     pg_catalog.pg_is_in_recovery(), d.oid), 0)
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"""
 _SCHEMA = f"""
-SELECT '{_SCHEMAS}', c.oid::int8, {_HASH.format("c", 0)}
+SELECT '{_SCHEMAS}', c.oid::int8, {{hash}}
 FROM pg_catalog.pg_namespace c WHERE c.nspname !~ '^pg_(toast_)?temp_'"""
 
 
-def _sum(name: str, condition: str) -> str:
-    total = _told("count(*)", f"coalesce(sum({_HASH.format('c', 0)}), 0)")
+def _hash(major: int, seed: str = "0") -> str:
+    """Return SQL of the hash of the writer of the row `c`, which only 18 has without an array."""
+    if major >= 18:
+        return f"pg_catalog.hashxidextended(c.xmin, {seed})"
+    return f"pg_catalog.hash_array_extended(ARRAY[c.xmin], {seed})"
+
+
+def _sum(major: int, name: str, condition: str) -> str:
+    total = _told("count(*)", f"coalesce(sum({_hash(major)}), 0)")
     return (
         f"SELECT '{name}' AS name, 0::int8 AS part, {total} AS total"
         f" FROM pg_catalog.{name} c WHERE {condition}"
@@ -331,12 +338,12 @@ def _told(rows: str, total: str) -> str:
     return f"(({total} + {rows}::numeric * 6148914691236517205) % {_MODULUS})::int8"
 
 
-def _by_part(*, less: bool) -> str:
+def _by_part(major: int, *, less: bool) -> str:
     there = {"relations": "$1::pg_catalog.oid[]", "types": "$2::pg_catalog.oid[]"}
-    grouped = [_group(name, _WITHOUT.get(name, "true")) for name in _OF]
+    grouped = [_group(major, name, _WITHOUT.get(name, "true")) for name in _OF]
     # Where there are none, which is the rule, a server need not plan how to find what is theirs.
     for name, condition in _LESS.items() if less else ():
-        grouped.append(_group(name, condition.format(**there), "-"))
+        grouped.append(_group(major, name, condition.format(**there), "-"))
     return (
         f"SELECT '{_PARTS}', p.part, {_told('sum(p.rows)', 'sum(p.total)')}"
         f" FROM ({' UNION ALL '.join(grouped)}) p GROUP BY p.part"
@@ -351,10 +358,10 @@ def belongs_to(catalog: str, row: str) -> str:
     return of.replace("c.", f"{row}.", 1) if of.startswith("c.") else ""
 
 
-def _group(name: str, condition: str, sign: str = "") -> str:
+def _group(major: int, name: str, condition: str, sign: str = "") -> str:
     # What is the server's own is part 0.
     of = f"coalesce({_OF[name].format(system=_SYSTEM)}, 0)"
-    row = _HASH.format("c", _STATE.get(name, "0"))
+    row = _hash(major, _STATE.get(name, "0"))
     return (
         f"SELECT {of}::int8 >> {_SHIFT} AS part, {sign}count(*) AS rows, {sign}sum({row}) AS total"
         f" FROM pg_catalog.{name} c WHERE {condition} GROUP BY 1"
