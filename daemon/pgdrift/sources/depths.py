@@ -6,7 +6,7 @@ All is read at the start, on any doubt, and every so often, whatever the gate sa
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import uniform
 from time import monotonic
 from typing import Literal, NamedTuple
@@ -71,8 +71,7 @@ class Depths:
         if book.snapshot:
             # It is held beside that one, and mostly the same.
             snapshot = snapshot.sharing(book.snapshot)
-            register = replace(register, objects=snapshot.packed)
-        seen = Seen(snapshot, register, there, sums, frozenset(own), book.key)
+        seen = Seen(snapshot, register.held(), there, sums, frozenset(own), book.key)
         return Read(snapshot, seen, "full")
 
     def keep(self, read: Read) -> None:

@@ -36,14 +36,14 @@ _ALWAYS = 200
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A snapshot as it was read, where each object was found, and the gate it was read under.
+    """A snapshot as it was read, where each object was found (`held`), and the gate then.
 
     `there` are the kinds of which there was anything, `own` the schemas that were left out; secrets
     were sealed with `key`.
     """
 
     snapshot: Snapshot
-    register: Register
+    held: bytes = field(repr=False)
     there: frozenset[str]
     sums: Sums
     own: frozenset[str]
@@ -66,18 +66,19 @@ async def read_again(
     if moved.all or before.snapshot.unread or before.own != frozenset(own):
         return None
     with translated(connection.where), without_collector():
-        most = max(_ALWAYS, len(before.register.objects.groups) // _MOST)
+        most = max(_ALWAYS, len(before.snapshot.packed.groups) // _MOST)
         oids = await touched(connection, moved, most)
         if oids is None:
             return None
         again = {0, *oids, *moved.oids()}
         kinds = [k for k in KINDS if cluster or not k.cluster]
         asked = await needed(connection, kinds, before.there, moved, sums, oids)
-        found = await _read(connection, before, sorted(oids), again, asked.kinds)
+        register = Register.of_held(before.snapshot.packed, before.held)
+        found = await _read(connection, before, register, sorted(oids), again, asked.kinds)
         if found is None:
             return None
         objects, _ = found.packing.packed()
-        put = merged(before.register, again, found.register(objects))
+        put = merged(register, again, found.register(objects))
         ends = await read_some(connection, {*found.at} - {0}, put)
     try:
         dependencies = put.dependencies(before.dependencies, ends)
@@ -90,13 +91,14 @@ async def read_again(
         dependencies=dependencies,
         taken_at=datetime.now(UTC),
     )
-    there = before.there | found.there
-    return replace(before, snapshot=snapshot, register=put.register, there=there, sums=sums), asked
+    there, held = before.there | found.there, put.register.held()
+    return replace(before, snapshot=snapshot, held=held, there=there, sums=sums), asked
 
 
 async def _read(
     connection: Connection,
     before: Seen,
+    register: Register,
     oids: list[int],
     again: AbstractSet[int],
     kinds: Sequence[Kind],
@@ -109,7 +111,7 @@ async def _read(
     all_of = [answer async for answer in rows]
     if any(answer.refused for answer in all_of):
         return None
-    found.elsewhere.update(_parents(before.register, again, all_of))
+    found.elsewhere.update(_parents(register, again, all_of))
     for answer in all_of:
         if answer.how:
             add(found, answer)

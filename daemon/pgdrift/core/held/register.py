@@ -6,6 +6,7 @@ told. OIDs and addresses are numbers to it: it knows no server and no kind.
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from pgdrift.core.held.group import Group, Oids, digests, folded, unfold
 from pgdrift.core.held.objects import Object
 from pgdrift.core.held.packed import Packed
 
+_LARGE = 1 << 17
 NOBODY = 0xFFFFFFFF
 """The place of what is not there."""
 
@@ -38,6 +40,19 @@ class Register:
     objects: Packed
     addresses: array[int]
     told_with: array[int]
+
+    def held(self) -> bytes:
+        """Return all but the objects in little memory, for `of_held`."""
+        words = b"".join((self.addresses.tobytes(), self.told_with.tobytes()))
+        # There may be thousands that are small. A large one is one of few, and is needed at once.
+        return zlib.compress(words, 1 if len(words) < _LARGE else 0)
+
+    @classmethod
+    def of_held(cls, objects: Packed, held: bytes) -> Register:
+        """Return the register of these objects that was held so."""
+        words = memoryview(zlib.decompress(held))
+        end = len(objects) * array("Q").itemsize
+        return cls(objects, array("Q", words[:end].tobytes()), array("I", words[end:].tobytes()))
 
     def places(self, addresses: AbstractSet[int]) -> dict[int, int]:
         """Return those of the addresses at which there is something, each with its place."""
