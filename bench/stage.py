@@ -78,9 +78,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def server(binaries: Path | None = None) -> AsyncIterator[EmbeddedServer]:
-    """Give a running server, and stop it."""
-    async with embedded_server(_SETTINGS, binaries=binaries) as running:
+async def server(
+    binaries: Path | None = None, *, connections: int = 100
+) -> AsyncIterator[EmbeddedServer]:
+    """Give a running server that takes so many connections, and stop it."""
+    settings = _SETTINGS | {"max_connections": str(connections)}
+    async with embedded_server(settings, binaries=binaries) as running:
         yield running
 
 

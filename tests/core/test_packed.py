@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.group import content
 from pgdrift.core.held.packed import differing, packed
 from pgdrift.core.held.packing import Packing
@@ -53,6 +56,27 @@ def test_edits_give_the_other_side(pair: tuple[Snapshot, Snapshot]) -> None:
     edited = one.packed.edited({**dict.fromkeys(ours), **theirs})
     assert dict(edited) == dict(other.objects)
     assert edited.root == other.root
+
+
+@given(snapshots())
+def test_places_and_kinds_are_told_as_if_all_were_unfolded(one: Snapshot) -> None:
+    order = list(one.packed)
+    assert one.packed.at(range(len(order))) == dict(enumerate(order))
+    assert one.packed.places([*order[::2], ObjectId("table", ("no", "where"))]) == dict(
+        list(enumerate(order))[::2]
+    )
+    assert one.packed.kinds() == Counter(i.kind for i in order)
+
+
+@given(snapshots(), st.data())
+def test_pairs_that_refer_to_some_are_those_of_all_that_do(
+    one: Snapshot, data: st.DataObject
+) -> None:
+    places = st.integers(0, max(len(one.objects) - 1, 0))
+    drawn = data.draw(st.lists(st.tuples(places, places))) if one.objects else []
+    held = Dependencies(one.packed, array("I", [end for pair in drawn for end in pair]))
+    some = set(islice(one.packed, 2))
+    assert sorted(held.on(some)) == sorted(pair for pair in held.unsorted() if pair[1] in some)
 
 
 def test_a_rule_retells_all_but_what_was_edited_since() -> None:

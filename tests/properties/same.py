@@ -26,7 +26,7 @@ def exactly() -> Iterator[None]:
 
 def followed(dsn: str) -> Source:
     """Return a source that reads what moved alone, however little there is."""
-    return Source(lambda: dsn, worth=0)
+    return Source(lambda: dsn)
 
 
 def assert_same(some: Reading, whole: Reading) -> None:

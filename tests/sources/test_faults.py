@@ -38,7 +38,7 @@ class Looks:
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
-        self.source = Source(lambda: self.dsn, worth=0)
+        self.source = Source(lambda: self.dsn)
         self.book = Book("", key=KEY)
 
     async def look(self) -> Reading:

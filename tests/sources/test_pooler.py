@@ -73,7 +73,7 @@ async def test_what_moved_is_read_alone_through_a_pooler_too(
     """Each transaction in whatever server session is free; other clients mix them up."""
     dsn = await make_database(sql=SCENE)
     async with bouncer([dsn], mode=mode, size=3) as (pooled,):
-        source, depths = Source(lambda: pooled, worth=0), []
+        source, depths = Source(lambda: pooled), []
         others = [await asyncpg.connect(pooled, statement_cache_size=0) for _ in range(2)]
         found = await source.read(Book("", key=KEY))
         for number in range(4):

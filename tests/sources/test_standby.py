@@ -81,7 +81,7 @@ async def test_a_standby_shows_what_its_primary_does_and_is_read_whole_once_it_i
     primary: Restartable, standby: Restartable, execute: Execute
 ) -> None:
     dsn = standby.dsn
-    source = Source(lambda: dsn, worth=0)
+    source = Source(lambda: dsn)
     found, depths = await source.read(Book("", key=KEY)), []
     for sql in (
         "ALTER TABLE public.t RENAME COLUMN a TO b",

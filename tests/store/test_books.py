@@ -49,6 +49,15 @@ async def test_of_an_environment_never_seen_the_book_is_empty(store: Store) -> N
     assert await store.load("prod") == Book("prod")
 
 
+async def test_who_follows_is_given_what_the_book_says_of_that(store: Store) -> None:
+    assert await store.seen("prod") == Book("prod")
+    await store.save(look(1))
+    book, seen = await store.load("prod"), await store.seen("prod")
+    assert seen.snapshot is book.snapshot
+    for concern in ("histories", "reason", "seen_at", "failures"):
+        assert getattr(seen, concern) == getattr(book, concern), concern
+
+
 async def test_a_book_comes_back_whole_also_after_a_restart(store: Store, url: str) -> None:
     step = replace(look(1), mark=LedgerMark("here", 7, frozenset({1, 2})))
     await store.save(step)

@@ -4,6 +4,7 @@ The second side is the one that is described: `added` is only there, `removed` i
 What only one side has read is never a difference; it is counted as not compared.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -53,8 +54,10 @@ def not_compared(before: Snapshot, after: Snapshot) -> Mapping[str, int]:
     """Return by kind how many objects of two snapshots only one of them read."""
     if before.kinds == after.kinds:
         return {}
-    kinds = before.kinds & after.kinds
-    return _count(i for side in (before, after) for i in side.objects if i.kind not in kinds)
+    kinds, counts = before.kinds & after.kinds, Counter[str]()
+    for side in (before, after):
+        counts.update({k: n for k, n in side.packed.kinds().items() if k not in kinds})
+    return counts
 
 
 def apart_of(before: Snapshot, after: Snapshot, kinds: frozenset[str]) -> Mapping[str, int]:

@@ -40,7 +40,7 @@ def _lasts(finding: Finding, before: Finding | None) -> bool:
 def _dependants(asked: AbstractSet[ObjectId], snapshot: Snapshot) -> Mapping[ObjectId, Dependants]:
     pairs = snapshot.dependencies
     hanging: dict[ObjectId, set[ObjectId]] = defaultdict(set)
-    for dependent, referenced in pairs.unsorted() if isinstance(pairs, Dependencies) else pairs:
+    for dependent, referenced in pairs.on(asked) if isinstance(pairs, Dependencies) else pairs:
         if referenced in asked and not _within(dependent, referenced, snapshot):
             hanging[referenced].add(dependent)
     return {

@@ -64,6 +64,8 @@ class Kind:
     told_with: SQL of OIDs of the relation, type or routine that this one is read again with when
         anything about that one changed; what an index can find. () where there are so few that all
         are read again.
+    trace: SQL of what such OIDs ($1) have wherever any of the kind is told with them, as what comes
+        after FROM: cheap to ask, and it may find more. "" where told_with is ().
     alone: few others have paths that begin as its paths do, and nothing belongs to it: it is read
         last, while what came before is folded.
     """
@@ -83,6 +85,7 @@ class Kind:
     database: bool = False
     within: str = ""
     told_with: tuple[str, ...] = ()
+    trace: str = ""
     alone: bool = False
 
     def attributes_on(self, major: int) -> Iterator[Attribute]:

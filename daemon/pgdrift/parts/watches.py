@@ -159,7 +159,7 @@ class Watches:
             if follows not in self.settings.environments:
                 file = FileSource(follows, self.scratch, self.to.store.key)
                 return await upstream_of_file(self._files.setdefault(follows, file))
-            book = await self.to.store.load(follows)
+            book = await self.to.store.seen(follows)
             return upstream_of(follows, book, await self._timeline(book))
 
         return upstream

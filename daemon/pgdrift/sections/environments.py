@@ -67,8 +67,8 @@ class Defaults(Section):
     )
     full_read: Duration = Field(
         timedelta(hours=1),
-        description="how often all is read, whatever seems not to have moved; in between, a large"
-        " schema is read only where something moved",
+        description="how often all is read, whatever seems not to have moved; in between, it is"
+        " read only where something moved",
     )
     promotion_lag: Duration = Field(
         timedelta(hours=24), description="how long an environment may lag behind its upstream"

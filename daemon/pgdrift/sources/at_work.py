@@ -14,8 +14,8 @@ from pgdrift.core.why.enacted import AT_WORK
 # An advisory lock with one key of 64 bits shows its halves, and 1. What another role's session
 # calls itself is shown to few, its role to everybody.
 _HOLDER = """
-SELECT l.pid, a.usename::text AS role
-FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+SELECT l.pid
+FROM pg_catalog.pg_locks l
 WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
     AND (l.classid::int8 << 32) | l.objid::int8 = $1
     AND l.database = (
@@ -24,12 +24,15 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
     )
 LIMIT 1
 """
+# Apart, for it is seldom needed, and to plan it takes as long as all the rest.
+_ROLE = "SELECT a.usename::text FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1"
 
 
 async def at_work(connection: asyncpg.Connection) -> str:
     """Say who of us is writing to this database: `pgdrift writes here, process 7 of owner`."""
-    row = await connection.fetchrow(_HOLDER, AT_WORK)
-    if row is None:
+    pid = await connection.fetchval(_HOLDER, AT_WORK)
+    if pid is None:
         return ""
-    of = f" of {one_line(row['role'])}" if row["role"] else ""
-    return f"pgdrift writes here, process {row['pid']}{of}"
+    role = await connection.fetchval(_ROLE, pid)
+    of = f" of {one_line(role)}" if role else ""
+    return f"pgdrift writes here, process {pid}{of}"

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
-from typing import Any
 
 from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.packed import Packed
@@ -26,11 +25,10 @@ from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
 from pgdrift.core.model import Snapshot
 from pgdrift.sources.ahead import ahead, cooperate
-from pgdrift.sources.answers import answers
+from pgdrift.sources.answers import Answer, answers
 from pgdrift.sources.connection import Connection, reading, translated
 from pgdrift.sources.dependencies import Ends, read_dependencies
 from pgdrift.sources.query import PARENT
-from pgdrift.sources.told import Telling
 from pgdrift.sources.uncovered import count_not_compared
 
 __all__ = ["count_not_compared", "read_catalog", "read_with_register", "snapshot"]
@@ -56,6 +54,7 @@ class Found:
     at: array[int] = field(default_factory=lambda: array("Q"))
     told_with: array[int] = field(default_factory=lambda: array("I"))
     kinds: set[str] = field(default_factory=set)
+    there: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     key: bytes = field(default=b"", repr=False)
 
@@ -112,7 +111,7 @@ async def read_catalog(
 
     A kind that the role may not read is named in `unread`. Raises SourceError.
     """
-    snapshot, _ = await read_with_register(
+    snapshot, *_ = await read_with_register(
         connection, exclude_schemas=exclude_schemas, cluster=cluster, kinds=kinds, key=key
     )
     return snapshot
@@ -125,8 +124,8 @@ async def read_with_register(
     cluster: bool = False,
     kinds: Sequence[Kind] = KINDS,
     key: bytes = b"",
-) -> tuple[Snapshot, Register]:
-    """Return the same, and where each object was found."""
+) -> tuple[Snapshot, Register, frozenset[str]]:
+    """Return the same, where each object was found, and the kinds of which there is anything."""
     kinds = [k for k in kinds if cluster or not k.cluster]
     with translated(connection.where), without_collector():
         row = await connection.fetchrow(
@@ -147,7 +146,7 @@ async def read_with_register(
         unread=found.unread,
         dependencies=Dependencies(objects, array("I", map(places.__getitem__, ends))),
     )
-    return snapshot, found.register(objects)
+    return snapshot, found.register(objects), frozenset(found.there)
 
 
 async def _read_kinds(
@@ -165,7 +164,7 @@ async def _read_kinds(
                 if kind.alone:
                     coming.meanwhile = found.packing.folding()
             if answer.how:
-                missing |= add(found, answer.how, answer.rows)
+                missing |= add(found, answer)
             if answer.last:
                 # Where a kind could not be read, a missing parent says nothing: then what belongs
                 # to it is called unread as well, not gone.
@@ -183,14 +182,16 @@ def _conclude(found: Found, kind: str, before: int, unread: str) -> None:
         found.kinds.add(kind)
 
 
-def add(found: Found, how: Telling, rows: Sequence[Sequence[Any]]) -> bool:
+def add(found: Found, answer: Answer) -> bool:
     """Add objects; one whose parent was left out goes with it: tell whether there was any.
 
     Parents come before children, as in the table of kinds.
     """
+    how, rows = answer.how, answer.rows
     orphans = _orphans(found, {row[PARENT] for row in rows})
     told = [row for row in rows if row[PARENT] not in orphans] if orphans else rows
-    if told:
+    if told and how:
+        found.there.add(answer.kind.name)
         # Column by column: row by row would take twice as long.
         paths, args, own, parents, others, *values = zip(*told, strict=True)
         first = found.packing.add(

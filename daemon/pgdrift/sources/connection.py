@@ -24,6 +24,13 @@ OLDEST = 130000
 
 _IS_THERE_TLS = struct.pack("!ii", 8, 80877103)
 
+# Where a pooler took no settings, the database's own search_path holds: so each name says where it
+# is from.
+_WHO = """
+SELECT pg_catalog.version(),
+    pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS number
+"""
+
 # All that changes how a server prints its catalog, or whether a reading may harm it.
 _SETTINGS = {
     "search_path": "",
@@ -224,12 +231,7 @@ async def _refuse_rubbish(host: str, port: int, where: str) -> None:
 
 async def _refuse_strangers(session: Connection) -> None:
     with translated(session.where, connecting=True):
-        # Where a pooler took no settings, the database's own search_path holds until it is set.
-        async with _transaction(session):
-            await session.execute(_set_local({"search_path": ""}))
-            row = await session.fetchrow(
-                "SELECT version(), current_setting('server_version_num')::int AS number"
-            )
+        row = await session.fetchrow(_WHO)
     if not row["version"].startswith(("PostgreSQL", "EnterpriseDB")):
         raise SourceError(
             f"{session.where} is not PostgreSQL: it calls itself {row['version'][:60]!r}",

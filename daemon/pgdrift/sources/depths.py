@@ -6,7 +6,7 @@ All is read at the start, on any doubt, and every so often, whatever the gate sa
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import uniform
 from time import monotonic
 from typing import Literal, NamedTuple
@@ -17,31 +17,30 @@ from pgdrift.sources.catalog import read_with_register
 from pgdrift.sources.connection import Connection
 from pgdrift.sources.gate import Sums
 from pgdrift.sources.incremental import Seen, read_again
+from pgdrift.sources.needed import Needed
 
 
 class Read(NamedTuple):
     """What was read, how it can be gone on from, and how much of the catalog that took.
 
-    `moved` are the OIDs beside which anything is another than before, where not all was read.
+    `needed` is what was asked, where not all was read.
     """
 
     snapshot: Snapshot
     seen: Seen
     depth: Literal["incremental", "full"]
-    moved: Collection[int] | None = None
+    needed: Needed | None = None
 
 
 @dataclass(slots=True)
 class Depths:
     """What is remembered of one environment's last reading.
 
-    `full_read`: after so many seconds all is read, also what did not move. `worth`: of how many
-    objects on what moved is read alone; of fewer, all is as quickly read.
+    `full_read`: after so many seconds all is read, also what did not move.
     """
 
     cluster: bool
     full_read: float
-    worth: int
     _seen: Seen | None = field(default=None, repr=False)
     _life: int | None = None
     _full_at: float = 0.0
@@ -64,15 +63,16 @@ class Depths:
         if seen and book.snapshot and seen.key == book.key and not self.due:
             again = await read_again(session, seen, sums, own=own, cluster=self.cluster)
             if again:
-                return Read(again.snapshot, again, "incremental", sums.moved(seen.sums).oids())
-        snapshot, register = await read_with_register(
+                seen, needed = again
+                return Read(seen.snapshot, seen, "incremental", needed)
+        snapshot, register, there = await read_with_register(
             session, exclude_schemas=own, cluster=self.cluster, key=book.key
         )
         if book.snapshot:
             # It is held beside that one, and mostly the same.
             snapshot = snapshot.sharing(book.snapshot)
-            register = replace(register, objects=snapshot.packed)
-        return Read(snapshot, Seen(snapshot, register, sums, frozenset(own), book.key), "full")
+        seen = Seen(snapshot, register.held(), there, sums, frozenset(own), book.key)
+        return Read(snapshot, seen, "full")
 
     def keep(self, read: Read) -> None:
         """Take what was read for what there was: nothing moved meanwhile."""
@@ -80,8 +80,7 @@ class Depths:
             # Many that began at once are not to read all at once for ever.
             self._full_at = monotonic() + self.full_read * uniform(0.8, 1.0)  # noqa: S311  no secret
         self._life = read.seen.sums.life
-        large = len(read.snapshot.objects) >= self.worth
-        self._seen = read.seen if large and not read.snapshot.unread else None
+        self._seen = None if read.snapshot.unread else read.seen
 
     def forget(self) -> None:
         """Read all at the next look."""

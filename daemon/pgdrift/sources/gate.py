@@ -49,6 +49,7 @@ FROM pg_catalog.pg_database d
 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 """
 
+
 # Why count and sum over hash(xmin) miss no change of a catalog: the rows that a transaction wrote
 # become visible all at once, and its id was on no visible row before. So a commit that inserts or
 # updates rows brings an id that was not there, and one that only deletes lowers the count. What
@@ -57,21 +58,21 @@ WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 # after four thousand million can hide a change only where row for row the same 32 bits return.
 # A sum, unlike a xor, is there in version 13, and parts of it can be subtracted again: that is how
 # the rows of temporary tables are left out, by index and not by asking each row.
-_HASH = "pg_catalog.hash_array_extended(ARRAY[{0}.xmin], {1})"
 
 # Where an administrator took one of these catalogs from PUBLIC, the look fails and names it. To
 # leave it out would not do: what other kinds print may come from it (a default calls a function by
 # the name that pg_proc has), and would then change without moving the gate.
 
 # Catalogs summed up as a whole, whose change can change how anything is printed.
-_WHOLE = """
+WHOLE = """
     pg_am pg_amop pg_amproc pg_auth_members pg_cast pg_collation pg_conversion pg_extension
     pg_foreign_data_wrapper pg_foreign_server pg_language pg_opclass pg_operator pg_opfamily
     pg_parameter_acl pg_shdescription pg_tablespace pg_transform pg_ts_config pg_ts_config_map
     pg_ts_dict pg_ts_parser pg_ts_template
 """.split()
-# The same, but what is printed from their rows is in no other object's text.
-_APART = """
+# The same, but what is printed from their rows is in no other object's text. What is the user's of
+# these, others can decide: where a published table stands, say.
+APART = """
     pg_default_acl pg_event_trigger pg_publication pg_publication_namespace pg_publication_rel
     pg_seclabel
 """.split()
@@ -167,7 +168,7 @@ _SUBSCRIPTION = {
 
 # How far an OID is shifted to give the number of its part: what belongs to one table is mostly made
 # together, and numbered in a row.
-_SHIFT = 6
+_SHIFT = 4
 # What initdb made has lower OIDs.
 _FIRST_OWN = 16384
 # Names of lines that are no catalog's.
@@ -216,7 +217,7 @@ class Sums:
         parts = {p for p, _ in {*self._by_part()} ^ {*since._by_part()}}
         if (
             self.life != since.life
-            or lines - {*_APART}
+            or lines - {*APART}
             or any(p < _FIRST_OWN >> _SHIFT for p in parts)
         ):
             return Moved(all=True)
@@ -253,7 +254,10 @@ async def sums(connection: asyncpg.Connection, *, cluster: bool = False) -> Sums
     Temporary tables, data and statistics do not move them. Inside a REPEATABLE READ transaction
     they belong to its snapshot. `cluster`: the settings of the server move them too.
     """
-    rows = await connection.fetch(_sums(connection.get_server_version().major, cluster=cluster))
+    relations, types = await connection.fetchrow(_TEMPORARY)
+    some = (relations, types) if relations else ()
+    major = connection.get_server_version().major
+    rows = await connection.fetch(_sums(major, cluster=cluster, less=bool(some)), *some)
     parts, of_parts = array("I"), array("q")
     lines, schemas = dict[str, int](), dict[int, int]()
     for name, part, total in rows:
@@ -273,34 +277,35 @@ async def sums(connection: asyncpg.Connection, *, cluster: bool = False) -> Sums
 
 
 @cache
-def _sums(major: int, *, cluster: bool) -> str:
-    """Return the query of rows (name, part, sum), in the order of both."""
-    whole = [n for n in (*_WHOLE, *_APART) if _SINCE.get(n, 0) <= major]
+def _sums(major: int, *, cluster: bool, less: bool) -> str:
+    """Return the query of rows (name, part, sum), in the order of both.
+
+    `less`: without what belongs to the temporary relations in $1, the types of which are $2.
+    """
+    whole = [n for n in (*WHOLE, *APART) if _SINCE.get(n, 0) <= major]
     columns = ", ".join(c for since, c in _SUBSCRIPTION.items() if since <= major)
     selects = [
-        *(_sum(name, "true") for name in whole),
-        *(_sum(name, condition) for name, condition in _SOME.items()),
+        *(_sum(major, name, "true") for name in whole),
+        *(_sum(major, name, condition) for name, condition in _SOME.items()),
         *(_text(name, source.format(columns=columns)) for name, source in _TEXTS.items()),
         *([_text("pg_settings", _SETTINGS)] if cluster else ()),
         _SERVER,
-        _SCHEMA,
-        _by_part(),
+        _SCHEMA.format(hash=_hash(major)),
+        _by_part(major, less=less),
     ]
-    return _TEMPORARY + "\nUNION ALL\n".join(selects) + "\nORDER BY 1, 2"
+    return "\nUNION ALL\n".join(selects) + "\nORDER BY 1, 2"
 
 
 _TEMPORARY = """
-WITH temporary AS MATERIALIZED (
+SELECT t.relations, t.row_types || ARRAY(
+    SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = ANY (t.row_types)
+)
+FROM (
     SELECT coalesce(pg_catalog.array_agg(c.oid), '{}') AS relations,
         coalesce(pg_catalog.array_agg(c.reltype) FILTER (WHERE c.reltype <> 0), '{}') AS row_types
     FROM pg_catalog.pg_class c
     WHERE c.relpersistence = 't'
-), temporary_types AS MATERIALIZED (
-    SELECT t.row_types || ARRAY(
-        SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = ANY (t.row_types)
-    ) AS types
-    FROM temporary t
-)
+) t
 """
 _SERVER = f"""
 SELECT 'server', 0, pg_catalog.current_setting('server_version_num')::int8
@@ -309,12 +314,19 @@ UNION ALL SELECT '{_LIFE}', 0, pg_catalog.hashtextextended(pg_catalog.concat_ws(
     pg_catalog.pg_is_in_recovery(), d.oid), 0)
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"""
 _SCHEMA = f"""
-SELECT '{_SCHEMAS}', c.oid::int8, {_HASH.format("c", 0)}
+SELECT '{_SCHEMAS}', c.oid::int8, {{hash}}
 FROM pg_catalog.pg_namespace c WHERE c.nspname !~ '^pg_(toast_)?temp_'"""
 
 
-def _sum(name: str, condition: str) -> str:
-    total = _told("count(*)", f"coalesce(sum({_HASH.format('c', 0)}), 0)")
+def _hash(major: int, seed: str = "0") -> str:
+    """Return SQL of the hash of the writer of the row `c`, which only 18 has without an array."""
+    if major >= 18:
+        return f"pg_catalog.hashxidextended(c.xmin, {seed})"
+    return f"pg_catalog.hash_array_extended(ARRAY[c.xmin], {seed})"
+
+
+def _sum(major: int, name: str, condition: str) -> str:
+    total = _told("count(*)", f"coalesce(sum({_hash(major)}), 0)")
     return (
         f"SELECT '{name}' AS name, 0::int8 AS part, {total} AS total"
         f" FROM pg_catalog.{name} c WHERE {condition}"
@@ -326,12 +338,12 @@ def _told(rows: str, total: str) -> str:
     return f"(({total} + {rows}::numeric * 6148914691236517205) % {_MODULUS})::int8"
 
 
-def _by_part() -> str:
-    relations = "(SELECT t.relations FROM temporary t)::pg_catalog.oid[]"
-    types = "(SELECT t.types FROM temporary_types t)::pg_catalog.oid[]"
-    grouped = [_group(name, _WITHOUT.get(name, "true")) for name in _OF]
-    for name, condition in _LESS.items():
-        grouped.append(_group(name, condition.format(relations=relations, types=types), "-"))
+def _by_part(major: int, *, less: bool) -> str:
+    there = {"relations": "$1::pg_catalog.oid[]", "types": "$2::pg_catalog.oid[]"}
+    grouped = [_group(major, name, _WITHOUT.get(name, "true")) for name in _OF]
+    # Where there are none, which is the rule, a server need not plan how to find what is theirs.
+    for name, condition in _LESS.items() if less else ():
+        grouped.append(_group(major, name, condition.format(**there), "-"))
     return (
         f"SELECT '{_PARTS}', p.part, {_told('sum(p.rows)', 'sum(p.total)')}"
         f" FROM ({' UNION ALL '.join(grouped)}) p GROUP BY p.part"
@@ -346,10 +358,10 @@ def belongs_to(catalog: str, row: str) -> str:
     return of.replace("c.", f"{row}.", 1) if of.startswith("c.") else ""
 
 
-def _group(name: str, condition: str, sign: str = "") -> str:
+def _group(major: int, name: str, condition: str, sign: str = "") -> str:
     # What is the server's own is part 0.
     of = f"coalesce({_OF[name].format(system=_SYSTEM)}, 0)"
-    row = _HASH.format("c", _STATE.get(name, "0"))
+    row = _hash(major, _STATE.get(name, "0"))
     return (
         f"SELECT {of}::int8 >> {_SHIFT} AS part, {sign}count(*) AS rows, {sign}sum({row}) AS total"
         f" FROM pg_catalog.{name} c WHERE {condition} GROUP BY 1"

@@ -6,7 +6,7 @@ any doubt nothing comes out, and the caller reads it all.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from typing import cast
 
 from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.register import LostError, Register, merged
+from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
 from pgdrift.core.model import Snapshot
 from pgdrift.log import get_logger
@@ -22,6 +23,7 @@ from pgdrift.sources.catalog import Found, add, own_key, without_collector
 from pgdrift.sources.connection import Connection, translated
 from pgdrift.sources.dependencies import read_some
 from pgdrift.sources.gate import Sums
+from pgdrift.sources.needed import Needed, needed
 from pgdrift.sources.query import ADDRESS, PARENT
 from pgdrift.sources.touched import touched
 
@@ -34,13 +36,15 @@ _ALWAYS = 200
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A snapshot as it was read, where each object was found, and the gate it was read under.
+    """A snapshot as it was read, where each object was found (`held`), and the gate then.
 
-    `own` are the schemas that were left out, `key` is what secrets were sealed with.
+    `there` are the kinds of which there was anything, `own` the schemas that were left out; secrets
+    were sealed with `key`.
     """
 
     snapshot: Snapshot
-    register: Register
+    held: bytes = field(repr=False)
+    there: frozenset[str]
     sums: Sums
     own: frozenset[str]
     key: bytes = field(repr=False)
@@ -53,8 +57,8 @@ class Seen:
 
 async def read_again(
     connection: Connection, before: Seen, sums: Sums, *, own: Collection[str], cluster: bool
-) -> Seen | None:
-    """Return what there is now, or None where all has to be read to know.
+) -> tuple[Seen, Needed] | None:
+    """Return what there is now and what was asked, or None where all has to be read to know.
 
     Reads inside the transaction that the caller opened, under the gate `sums`. Raises SourceError.
     """
@@ -62,16 +66,19 @@ async def read_again(
     if moved.all or before.snapshot.unread or before.own != frozenset(own):
         return None
     with translated(connection.where), without_collector():
-        most = max(_ALWAYS, len(before.register.objects.groups) // _MOST)
+        most = max(_ALWAYS, len(before.snapshot.packed.groups) // _MOST)
         oids = await touched(connection, moved, most)
         if oids is None:
             return None
         again = {0, *oids, *moved.oids()}
-        found = await _read(connection, before, sorted(oids), again, cluster=cluster)
+        kinds = [k for k in KINDS if cluster or not k.cluster]
+        asked = await needed(connection, kinds, before.there, moved, sums, oids)
+        register = Register.of_held(before.snapshot.packed, before.held)
+        found = await _read(connection, before, register, sorted(oids), again, asked.kinds)
         if found is None:
             return None
         objects, _ = found.packing.packed()
-        put = merged(before.register, again, found.register(objects))
+        put = merged(register, again, found.register(objects))
         ends = await read_some(connection, {*found.at} - {0}, put)
     try:
         dependencies = put.dependencies(before.dependencies, ends)
@@ -84,14 +91,19 @@ async def read_again(
         dependencies=dependencies,
         taken_at=datetime.now(UTC),
     )
-    return replace(before, snapshot=snapshot, register=put.register, sums=sums)
+    there, held = before.there | found.there, put.register.held()
+    return replace(before, snapshot=snapshot, held=held, there=there, sums=sums), asked
 
 
 async def _read(
-    connection: Connection, before: Seen, oids: list[int], again: AbstractSet[int], *, cluster: bool
+    connection: Connection,
+    before: Seen,
+    register: Register,
+    oids: list[int],
+    again: AbstractSet[int],
+    kinds: Sequence[Kind],
 ) -> Found | None:
     """Return what is told with these OIDs, None where something of it may not be read."""
-    kinds = [k for k in KINDS if cluster or not k.cluster]
     major = before.snapshot.server_version // 10000
     found = Found(key=before.key or own_key())
     excluded = sorted(before.own)
@@ -99,10 +111,10 @@ async def _read(
     all_of = [answer async for answer in rows]
     if any(answer.refused for answer in all_of):
         return None
-    found.elsewhere.update(_parents(before.register, again, all_of))
+    found.elsewhere.update(_parents(register, again, all_of))
     for answer in all_of:
         if answer.how:
-            add(found, answer.how, answer.rows)
+            add(found, answer)
     return found
 
 

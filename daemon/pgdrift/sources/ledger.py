@@ -6,7 +6,7 @@ entries explain is for the core to say.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -96,12 +96,13 @@ async def read_ledger(
     prefer: str = "auto",
     histories: Collection[str] = (),
     statements: bool = False,
+    among: Iterable[Found] | None = None,
 ) -> Ledger | None:
     """Return what the ledger told since the mark, or None where there is no ledger.
 
     `prefer` is auto, gitversion, pggit or none. `histories` are the tables of migration tools, by
     their quoted names, that could be read: told is who wrote their rows. `statements` asks for
-    what was run as well, which is never read else.
+    what was run as well, which is never read else. `among` is what `find` gives, where known.
 
     To be called inside the transaction that reads the catalog; that stays usable whatever is wrong
     with the ledger. A mark of another ledger, or of none, gives a baseline: a new mark and no
@@ -110,7 +111,7 @@ async def read_ledger(
     """
     if prefer == "none":
         return None
-    found = choose(await find(connection), prefer)
+    found = choose(await find(connection) if among is None else among, prefer)
     if found is None:
         return None
     if why := trouble(found):

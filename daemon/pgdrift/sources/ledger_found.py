@@ -159,12 +159,16 @@ class Found:
         return "ext" if self.by_versions else "core"
 
 
-async def ledger_schemas(connection: asyncpg.Connection) -> tuple[str, ...]:
+async def ledger_schemas(
+    connection: asyncpg.Connection, found: Iterable[Found] | None = None
+) -> tuple[str, ...]:
     """Return the schemas that belong to a ledger in this database, which no snapshot holds.
 
-    A schema that only has a ledger's name is its owner's, and is not returned.
+    A schema that only has a ledger's name is its owner's, and is not returned. `found`, where it is
+    known, is what `find` gives.
     """
-    ledgers = {f.schema for f in await find(connection) if f.is_ledger}
+    there = await find(connection) if found is None else found
+    ledgers = {f.schema for f in there if f.is_ledger}
     if "pggit" in ledgers:
         rows = await connection.fetch(
             "SELECT n.nspname::text FROM pg_catalog.pg_namespace n"

@@ -7,7 +7,7 @@ out is decided here: the ledger's own schemas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,16 +19,15 @@ from pgdrift.errors import ConfigError
 from pgdrift.log import get_logger
 from pgdrift.retry import retry_source
 from pgdrift.sources import gate
+from pgdrift.sources.aside import Aside, read_aside
 from pgdrift.sources.at_work import at_work
-from pgdrift.sources.catalog import count_not_compared
 from pgdrift.sources.commits import commit_times
 from pgdrift.sources.connection import Connection, close, connect, reading, translated
 from pgdrift.sources.depths import Depths, Read
 from pgdrift.sources.histories import read_histories
 from pgdrift.sources.ledger import read_before, read_ledger
-from pgdrift.sources.ledger_found import ledger_schemas
-from pgdrift.sources.life import life_of
-from pgdrift.sources.unknown import Unknown, read_unknown
+from pgdrift.sources.ledger_found import Found, find, ledger_schemas
+from pgdrift.sources.life import LIFE, life_of
 
 log = get_logger("sources.reading")
 
@@ -44,8 +43,7 @@ class Source:
     """One environment's server. `dsn` is asked at each look, so that secrets can rotate.
 
     `cluster`: read what belongs to the whole cluster as well, as roles and tablespaces.
-    `full_read`: after so many seconds all is read, also what did not move. `worth`: of how many
-    objects on what moved is read alone; of fewer, all is as quickly read.
+    `full_read`: after so many seconds all is read, also what did not move.
     """
 
     dsn: Callable[[], str]
@@ -55,25 +53,26 @@ class Source:
     statement_timeout: float = 60.0
     cluster: bool = False
     full_read: float = 3600.0
-    worth: int = 4_000
     _session: Connection | None = None
     _led_by: str = field(default="", repr=False)
     _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _last: Reading | None = field(default=None, repr=False)
     _quick: str = ""
-    _unknown: Unknown | None = None
+    # What this reading was told of it, where it asked for more than the quick gate.
+    _life: str = ""
+    _aside: Aside | None = field(default=None, repr=False)
     _depths: Depths = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing remembered."""
-        self._depths = Depths(self.cluster, self.full_read, self.worth)
+        self._depths = Depths(self.cluster, self.full_read)
 
     async def read(self, book: Book) -> Reading:
         """Return what there is now; what has not moved since the book comes back as it was.
 
         Raises SourceError when the server cannot be asked, ConfigError for a DSN that is none.
         """
-        session = await self._connected()
+        session, self._life = await self._connected(), ""
         try:
             return await self._read(session, book)
         except BaseException:
@@ -103,7 +102,9 @@ class Source:
 
     async def life(self) -> str:
         """Return what tells this life of the server that was read; empty where nothing does."""
-        return "" if self._session is None else await life_of(self._session)
+        if self._session is None:
+            return ""
+        return self._life or await life_of(self._session)
 
     @property
     def closed(self) -> bool:
@@ -150,7 +151,8 @@ class Source:
             if read is None or await self._stands(session, quick, found.gate):
                 self._quick, self._last = quick, found
                 if read:
-                    self._depths.keep(read)
+                    self._aside = read[1]
+                    self._depths.keep(read[0])
                 return found
             if tries == _TRIES:
                 log.info("reading.schema_keeps_moving", database=found.snapshot.database)
@@ -160,28 +162,32 @@ class Source:
 
     async def _read_at_one_instant(
         self, session: Connection, book: Book, last: Reading | None
-    ) -> tuple[Reading, Read | None]:
-        """Return what there is, and what was read of the catalog, if anything."""
+    ) -> tuple[Reading, tuple[Read, Aside] | None]:
+        """Return what there is, and what was read of the catalog and beside it, if anything."""
         notes: list[str] = []
         async with reading(session):
             sums = await gate.sums(session, cluster=self.cluster)
             histories = await read_histories(session, wanted=self.histories, notes=notes)
             busy = await at_work(session)
             tables = [h.table for h in histories if not h.unread]
+            ledgers = await find(session)
             ledger = await read_ledger(
                 session,
                 book.mark,
                 prefer=self.ledger,
                 histories=tables,
                 statements=self.statements,
+                among=ledgers,
             )
+            self._life = await session.fetchval(LIFE)
             read = None
             if last and book.snapshot and self._unmoved(sums, book):
                 found = replace(last, snapshot=book.snapshot, committed={}, depth="gate")
             else:
-                found, read = await self._read_catalog(session, book, sums)
+                found, read = await self._read_catalog(session, book, sums, ledgers)
+        aside = read[1] if read else self._aside
         notes += _remarks(ledger, found.snapshot)
-        notes += self._unknown.notes if self._unknown else ()
+        notes += aside.unknown.notes if aside else ()
         told = replace(
             found,
             gate=sums.text,
@@ -197,19 +203,21 @@ class Source:
         return sums.text == book.gate and depths.same_life(sums) and not depths.due
 
     async def _read_catalog(
-        self, session: Connection, book: Book, sums: gate.Sums
-    ) -> tuple[Reading, Read]:
-        own = await ledger_schemas(session)
+        self, session: Connection, book: Book, sums: gate.Sums, ledgers: Iterable[Found]
+    ) -> tuple[Reading, tuple[Read, Aside]]:
+        own = await ledger_schemas(session, ledgers)
         read = await self._depths.read(session, book, sums, own)
         since = judged_until(book.against, book.seen_at)
         committed = await commit_times(session, book.snapshot, read.snapshot, since)
-        moved = read.moved if self._unknown and not self._unknown.odd else None
-        self._unknown = await read_unknown(session, read.snapshot, own, moved)
-        counts = {**self._unknown.counts, **await count_not_compared(session, own)}
+        aside = await read_aside(session, read.snapshot, own, self._aside, read.needed)
         found = Reading(
-            read.snapshot, sums.text, not_compared=counts, committed=committed, depth=read.depth
+            read.snapshot,
+            sums.text,
+            not_compared={**aside.unknown.counts, **aside.uncovered},
+            committed=committed,
+            depth=read.depth,
         )
-        return found, read
+        return found, (read, aside)
 
     async def _stands(self, session: Connection, quick: str, text: str) -> bool:
         """Tell whether nothing moved: pg_get_*def functions see past a transaction's snapshot."""

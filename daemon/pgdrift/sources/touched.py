@@ -66,10 +66,11 @@ _SCHEMAS = "\nUNION ".join(
 _HANDS_ON = ("pg_type", "pg_proc", "pg_operator")
 _FURTHER = ", ".join(map(_class, _HANDS_ON))
 _KNOWN = ", ".join(map(_class, ("pg_class", "pg_constraint", "pg_trigger", *_HANDS_ON)))
-_WHOLE = "".join(
-    f"\nLEFT JOIN pg_catalog.{catalog} w{n} ON n.classid = {_class(of)}"
-    f" AND w{n}.{part} = n.objid AND w{n}.{whole} <> 0"
-    for n, (catalog, of, part, whole) in enumerate(_WHOLES)
+# Each by itself: of that many joins a server would weigh all orders.
+_WHOLE = ", ".join(
+    f"((SELECT w.{whole} FROM pg_catalog.{catalog} w"
+    f" WHERE n.classid = {_class(of)} AND w.{part} = n.objid))"
+    for catalog, of, part, whole in _WHOLES
 )
 _AROUND = f"""
 WITH part AS MATERIALIZED (
@@ -86,9 +87,7 @@ WITH part AS MATERIALIZED (
         AND d.deptype IN ('a', 'i', 'P', 'S')
 )
 SELECT o.oid::pg_catalog.int8, pg_catalog.bool_or(n.classid IN ({_FURTHER}))
-FROM near n{_WHOLE}
-CROSS JOIN LATERAL (VALUES (n.objid), {", ".join(f"(w{n}.{w[3]})" for n, w in enumerate(_WHOLES))})
-    o (oid)
+FROM near n CROSS JOIN LATERAL (VALUES (n.objid), {_WHOLE}) o (oid)
 WHERE o.oid >= 16384 AND n.objid >= 16384 AND {_STANDS}
 GROUP BY 1
 """

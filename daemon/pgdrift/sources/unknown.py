@@ -7,6 +7,7 @@ session and the snapshot that was read. Out: counts by stable words, and names f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,8 +15,9 @@ from itertools import groupby
 from pgdrift.core.coverage import known_catalogs, known_columns
 from pgdrift.core.model import Snapshot
 from pgdrift.sources.connection import Connection, translated
-from pgdrift.sources.gate import belongs_to
+from pgdrift.sources.gate import WHOLE, belongs_to
 from pgdrift.sources.held import held
+from pgdrift.sources.needed import Needed
 from pgdrift.sources.query import not_a_member
 
 # What initdb makes has an OID below this.
@@ -28,12 +30,15 @@ _NAMED = 12
 class Unknown:
     """What is not compared: how many by kind word, none zero; and which, for people.
 
-    `odd`: some letter that nobody here knows is in use.
+    `odd`: some letter that nobody here knows is in use. `new` are catalogs and columns of them,
+    `counted` is what is there and was not read.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     odd: bool = False
+    new: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    counted: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,32 +148,41 @@ async def read_unknown(
     connection: Connection,
     snapshot: Snapshot,
     exclude_schemas: Collection[str] = (),
-    moved: Collection[int] | None = None,
+    since: tuple[Unknown, Needed] | None = None,
 ) -> Unknown:
     """Return what the server holds that the snapshot cannot tell.
 
-    `moved`: the OIDs beside which a letter may be odd now, where none was odd before.
+    `since`: what was unknown before, and what alone may be another since.
     Reads inside the transaction that the caller opened. Raises SourceError.
     """
-    within = () if moved is None else (list(moved),)
     major = snapshot.server_version // 10000
     read = snapshot.kinds | snapshot.unread.keys()
+    before, needed = since or (Unknown(odd=True), None)
     with translated(connection.where):
-        new = await connection.fetch(_NEW, sorted(known_catalogs()), sorted(known_columns()))
+        if needed is None:
+            rows = await connection.fetch(_NEW, sorted(known_catalogs()), sorted(known_columns()))
+            new = tuple(sorted(row[0] for row in rows))
+        else:
+            # The catalogs themselves stood still, or all would be needed.
+            new = before.new
+        within = () if before.odd or needed is None else (list(needed.moved),)
         letters = await connection.fetch(_letters(major, some=bool(within)), *within)
-        counted = await connection.fetch(_counted(major, read), list(exclude_schemas))
-    names = sorted(row[0] for row in new)
-    columns = [n for n in names if "." in n]
-    catalogs = [n for n in names if "." not in n]
-    counts = {"catalog": len(catalogs), "catalog_column": len(columns)}
-    for word, count in [*((row[0], row[1]) for row in letters), *map(tuple, counted)]:
-        counts[word] = counts.get(word, 0) + count
+        counted: Mapping[str, int] = {}
+        if needed is None or needed.in_system or before.counted or any(held(major, read)):
+            rows = await connection.fetch(_counted(major, read), list(exclude_schemas))
+            counted = {word: count for word, count in rows if count}
+    columns = [n for n in new if "." in n]
+    catalogs = [n for n in new if "." not in n]
+    counts = Counter({"catalog": len(catalogs), "catalog_column": len(columns), **counted})
+    for word, count, *_ in letters:
+        counts[word] += count
     notes = (
         *_named("catalogs", catalogs, major),
         *_named("catalog columns", columns, major),
         *_lettered(letters),
     )
-    return Unknown({word: count for word, count in counts.items() if count}, notes, bool(letters))
+    found = {word: count for word, count in counts.items() if count}
+    return Unknown(found, notes, bool(letters), new, counted)
 
 
 def _letters(major: int, *, some: bool) -> str:
@@ -176,7 +190,9 @@ def _letters(major: int, *, some: bool) -> str:
 
     `some`: only where a row belongs to something with one of the OIDs in $1.
     """
-    rows = sorted((row for row in LETTERS if row.since <= major), key=_catalog)
+    # What is summed up as a whole stood still where not all is asked.
+    still = WHOLE if some else ()
+    rows = sorted((r for r in LETTERS if r.since <= major and r.catalog not in still), key=_catalog)
     return " UNION ALL ".join(
         _lettered_in(*group, where=_among(catalog) if some else "true")
         for catalog, group in groupby(rows, key=_catalog)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.core.alerts.incident import Incident, State
@@ -26,6 +26,17 @@ from pgdrift.store.postgres import turn
 _env = tables.environment
 # An environment has one incident per yardstick that is not over, and these are few.
 _INCIDENTS = 30
+
+# Each look asks these: made once, for to make a statement takes as long as to run it.
+_ROW = select(_env).where(_env.c.name == bindparam("environment"))
+_SYNC_POINT = select(tables.sync_point).where(tables.sync_point.c.id == bindparam("id"))
+_i = tables.incident
+_LATEST = (
+    select(_i.c.body)
+    .where(_i.c.environment == bindparam("environment"))
+    .order_by(_i.c.state == State.RESOLVED, _i.c.resolved_at.desc(), _i.c.opened_at, _i.c.id)
+    .limit(_INCIDENTS)
+)
 
 _EMPTY = {
     "reason": "",
@@ -69,23 +80,24 @@ async def pack(at: datetime, *given: Snapshot | None) -> Pack:
     """Return snapshots ready to be kept at a time; None is none."""
     distinct = {id(s): s for s in given if s is not None}
     # Off the event loop: a large schema takes a second to lay out.
-    made = {name: await asyncio.to_thread(paginate, s) for name, s in distinct.items()}
+    made = {name: await asyncio.to_thread(_laid_out, s) for name, s in distinct.items()}
     return Pack(made, at)
+
+
+def _laid_out(snapshot: Snapshot) -> Manifest:
+    _ = snapshot.root  # which remembers it: it is kept, too
+    return paginate(snapshot)
 
 
 async def row_of(c: AsyncConnection, environment: str) -> Row[Any] | None:
     """Return the environment's row, or None when nothing was kept of it yet."""
-    row: Row[Any] | None = (await c.execute(_row(environment))).one_or_none()
+    row: Row[Any] | None = (await c.execute(_ROW, {"environment": environment})).one_or_none()
     return row
 
 
 async def key(c: AsyncConnection) -> bytes:
     """Return what this store's readers seal secrets with, the same for ever."""
     return bytes((await c.execute(select(tables.seal.c.key))).scalar_one())
-
-
-def _row(environment: str) -> Select[Any]:
-    return select(_env).where(_env.c.name == environment)
 
 
 async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot]) -> Book:
@@ -120,9 +132,20 @@ async def book_of(c: AsyncConnection, row: Row[Any], kept: Mapping[int, Snapshot
     )
 
 
+def seen_of(row: Row[Any], kept: Mapping[int, Snapshot]) -> Book:
+    """Return of the book that a row stands for what concerns those that follow the environment."""
+    return Book(
+        environment=row.name,
+        snapshot=kept.get(row.snapshot_id),
+        histories=codec.HISTORIES.read(row.histories),
+        reason=row.reason,
+        seen_at=row.seen_at,
+        failures=row.failures,
+    )
+
+
 async def _sync_point(c: AsyncConnection, id_: int | None) -> SyncPoint | None:
-    t = tables.sync_point
-    row = (await c.execute(select(t).where(t.c.id == id_))).one_or_none()
+    row = (await c.execute(_SYNC_POINT, {"id": id_})).one_or_none()
     return None if row is None else points.as_sync_point(row)
 
 
@@ -130,11 +153,8 @@ async def _incidents(
     c: AsyncConnection, environment: str
 ) -> tuple[tuple[Incident, ...], tuple[Incident, ...]]:
     """Return the incidents that are not over, the oldest first, and the latest that are."""
-    t = tables.incident
-    over = t.c.state == State.RESOLVED
-    latest = (over, t.c.resolved_at.desc(), t.c.opened_at, t.c.id)
-    mine = select(t.c.body).where(t.c.environment == environment).order_by(*latest)
-    found = [codec.INCIDENT.read(b) for b in (await c.execute(mine.limit(_INCIDENTS))).scalars()]
+    mine = await c.execute(_LATEST, {"environment": environment})
+    found = [codec.INCIDENT.read(body) for body in mine.scalars()]
     going_on = tuple(i for i in found if i.state is not State.RESOLVED)
     return going_on, tuple(i for i in found if i.state is State.RESOLVED)
 
@@ -167,7 +187,7 @@ async def save(c: AsyncConnection, step: Step, pack: Pack) -> Row[Any]:
     for mark in step.ended:
         await marks.end(c, [mark.mark], f"pgdrift: {mark.why}", step.at)
     await keep_events(c, step.events)
-    now: Row[Any] = (await c.execute(_row(step.environment))).one()
+    now: Row[Any] = (await c.execute(_ROW, {"environment": step.environment})).one()
     await points.keep_applied(c, step.applied, now)
     return now
 

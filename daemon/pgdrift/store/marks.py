@@ -10,13 +10,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.core.alerts.marks import Mark, Verb
 from pgdrift.store import codec, snapshots, tables
 
 _m = tables.mark
+
+# Each look asks: made once, for to make a statement takes as long as to run it.
+_OPEN = select(_m).where(_m.c.ended_at.is_(None)).order_by(_m.c.id)
+_OPEN_SINCE = _OPEN.where(_m.c.until.is_(None) | (_m.c.until > bindparam("since")))
 
 
 def _as_mark(row: Row[Any]) -> Mark:
@@ -70,10 +74,8 @@ async def about(c: AsyncConnection, environment: str, since: datetime | None) ->
 
     Also what came to its end after `since`, so that a look can tell of it.
     """
-    query = select(_m).where(_m.c.ended_at.is_(None)).order_by(_m.c.id)
-    if since is not None:
-        query = query.where(_m.c.until.is_(None) | (_m.c.until > since))
-    found = map(_as_mark, await c.execute(query))
+    asked = _OPEN if since is None else _OPEN_SINCE
+    found = map(_as_mark, await c.execute(asked, {} if since is None else {"since": since}))
     return tuple(m for m in found if m.is_for(environment))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from itertools import islice
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -88,18 +89,18 @@ async def keep(
 
 
 async def _keep_contents(c: AsyncConnection, snapshot: Snapshot, new: Sequence[Page]) -> None:
-    wanted = {line.digest for page in new for line in lines(page.body)}
-    by_digest = {bytes.fromhex(o.digest): o for o in _having(snapshot, wanted)}
-    missing = await _missing(c, tables.content, by_digest)
-    for batch in batches(missing):
+    wanted = [bytes.fromhex(line.digest) for page in new for line in lines(page.body)]
+    missing = frozenset(await _missing(c, tables.content, dict(zip(wanted, wanted, strict=True))))
+    for batch in batches(_having(snapshot, missing)):
         await insert_all(c, tables.content, [_content(o) for o in batch])
 
 
-def _having(snapshot: Snapshot, digests: set[str]) -> Iterator[Object]:
+def _having(snapshot: Snapshot, digests: AbstractSet[bytes]) -> Iterator[Object]:
     """Give the objects of these digests; only groups that hold any are unfolded."""
-    for key, group in snapshot.packed.groups.items():
-        if any(digest.hex() in digests for digest in digests_of(group)):
-            yield from (o for o in snapshot.packed.under(key).values() if o.digest in digests)
+    for key, group in snapshot.packed.groups.items() if digests else ():
+        if not digests.isdisjoint(digests_of(group)):
+            objects = snapshot.packed.under(key).values()
+            yield from (o for o in objects if bytes.fromhex(o.digest) in digests)
 
 
 def _content(o: Object) -> dict[str, Any]:

@@ -259,6 +259,18 @@ class Store:
             size = None if snapshots else await snapshots_.size(c, row.snapshot_id)
             return replace(book, size=size) if size else book
 
+    @_whole
+    async def seen(self, environment: str) -> Book:
+        """Return of what is remembered of an environment what concerns those that follow it.
+
+        That is its snapshot, its histories, when it was seen, and why it could not be.
+        """
+        async with self._reading() as c:
+            row = await books.row_of(c, environment)
+            if row is None:
+                return Book(environment)
+            return books.seen_of(row, await self._snapshots(c, row))
+
     async def _snapshots(self, c: AsyncConnection, row: Row[Any]) -> dict[int, Snapshot]:
         known = self._kept.get(row.name, {})
         kept: dict[int, Snapshot] = {}

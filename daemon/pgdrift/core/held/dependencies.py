@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias, overload
 
 from pgdrift.core.held.objects import ObjectId
@@ -62,6 +62,13 @@ class Dependencies(Sequence[Pair]):
         ids = list(self._of)
         ends = iter(self.ends)
         return ((ids[a], ids[b]) for a, b in zip(ends, ends, strict=True))
+
+    def on(self, referenced: Iterable[ObjectId]) -> Iterator[Pair]:
+        """Give the pairs that refer to these, in no particular order; no other name is unfolded."""
+        wanted, ends = self._of.places(referenced), self.ends
+        pairs = [(a, b) for a, b in zip(ends[::2], ends[1::2], strict=True) if b in wanted]
+        dependents = self._of.at({a for a, _ in pairs})
+        return ((dependents[a], wanted[b]) for a, b in pairs)
 
     def over(self, of: Packed) -> Dependencies:
         """Return the same pairs over another holding of the very same objects."""

@@ -7,9 +7,13 @@ told without unfolding. It knows no kind.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from itertools import accumulate, groupby
 from typing import TypeAlias
 
 from pgdrift.core.digest import root_digest
@@ -19,6 +23,7 @@ from pgdrift.core.held.group import (
     digests,
     folded,
     head,
+    kinds,
     size,
     unfold,
     unfold_but,
@@ -41,7 +46,17 @@ class Packed(Mapping[ObjectId, Object]):
     A `rule` retells every object when it is asked for, but for those in the groups `told`.
     """
 
-    __slots__ = ("_count", "_ground", "_open", "_root", "_rule", "_told", "groups", "oids")
+    __slots__ = (
+        "_count",
+        "_firsts",
+        "_ground",
+        "_open",
+        "_root",
+        "_rule",
+        "_told",
+        "groups",
+        "oids",
+    )
 
     def __init__(
         self,
@@ -50,8 +65,9 @@ class Packed(Mapping[ObjectId, Object]):
         rule: Rule | None = None,
         told: frozenset[str] = frozenset(),
         ground: Packed | None = None,
+        count: int | None = None,
     ) -> None:
-        """Take groups as they were folded, by key, and their oids."""
+        """Take groups as they were folded, by key, and their oids; `count` objects, if known."""
         self.groups = groups
         self.oids = oids
         self._rule = rule
@@ -59,8 +75,9 @@ class Packed(Mapping[ObjectId, Object]):
         # What a rule retells, where nothing was edited since.
         self._ground = self if ground is None else ground
         self._root = ""
+        self._firsts = array("I")
         self._open: dict[str, dict[ObjectId, Object]] = {}
-        self._count = sum(map(size, groups.values()))
+        self._count = sum(map(size, groups.values())) if count is None else count
 
     def __len__(self) -> int:
         return self._count
@@ -95,11 +112,8 @@ class Packed(Mapping[ObjectId, Object]):
 
     def some(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Object]:
         """Return those of the objects that are there, and unfold nothing but these."""
-        by_key: dict[str, list[ObjectId]] = {}
-        for i in ids:
-            by_key.setdefault(key_of(i.path), []).append(i)
         found: dict[ObjectId, Object] = {}
-        for key, wanted in by_key.items():
+        for key, wanted in _by_key(ids).items():
             if (group := self.groups.get(key)) is not None:
                 objects = self._ruled(key, unfold_some(group, self.oids[key], wanted))
                 found.update((o.id, o) for o in objects)
@@ -111,6 +125,40 @@ class Packed(Mapping[ObjectId, Object]):
         if not self._root:
             self._root = root_digest(self._digests())
         return self._root
+
+    def kinds(self) -> Mapping[str, int]:
+        """Return how many objects there are of each kind, which no rule changes."""
+        counts = Counter[str]()
+        for group in self.groups.values():
+            for kind, count in kinds(group):
+                counts[kind] += count
+        return counts
+
+    def firsts(self) -> array[int]:
+        """Return the place of each group's first object in the order of all, and their number."""
+        if not self._firsts:
+            self._firsts = array("I", accumulate(map(size, self.groups.values()), initial=0))
+        return self._firsts
+
+    def places(self, ids: Iterable[ObjectId]) -> dict[int, ObjectId]:
+        """Return those of the objects that are there, each by its place in the order of all."""
+        by_key = _by_key(ids)
+        return {
+            first + n: i
+            for key, first in zip(self.groups, self.firsts(), strict=False)
+            if key in by_key
+            for n, i in enumerate(self.under(key))
+            if i in by_key[key]
+        }
+
+    def at(self, places: Iterable[int]) -> dict[int, ObjectId]:
+        """Return what stands at places in the order of all, and unfold nothing else."""
+        keys, firsts = list(self.groups), self.firsts()
+        found: dict[int, ObjectId] = {}
+        for n, of_group in groupby(sorted(places), lambda place: bisect_right(firsts, place) - 1):
+            ids = list(self.under(keys[n]))
+            found.update((place, ids[place - firsts[n]]) for place in of_group)
+        return found
 
     def ruled(self, rule: Rule) -> Packed:
         """Return the same objects, each retold by a rule when it is asked for.
@@ -152,7 +200,9 @@ class Packed(Mapping[ObjectId, Object]):
             }
 
         groups, oids = same(self.groups, other.groups), same(self.oids, other.oids)
-        return Packed(groups, oids, self._rule, self._told)
+        shared = Packed(groups, oids, self._rule, self._told)
+        shared._root = self._root
+        return shared
 
     def told_alike(self, other: Packed, key: str) -> bool:
         """Tell without unfolding that a group is as on the other side. No may mean maybe."""
@@ -248,6 +298,13 @@ def packed(objects: Mapping[ObjectId, Object]) -> Packed:
     both = {key: folded(of_group) for key, of_group in by_key.items()}
     groups = {key: group for key, (group, _) in both.items()}
     return Packed(groups, {key: oids for key, (_, oids) in both.items()})
+
+
+def _by_key(ids: Iterable[ObjectId]) -> dict[str, set[ObjectId]]:
+    by_key: dict[str, set[ObjectId]] = {}
+    for i in ids:
+        by_key.setdefault(key_of(i.path), set()).add(i)
+    return by_key
 
 
 def key_of(path: Sequence[str]) -> str:

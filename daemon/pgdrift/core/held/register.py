@@ -6,20 +6,22 @@ told. OIDs and addresses are numbers to it: it knows no server and no kind.
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import accumulate, compress, count, pairwise
+from itertools import compress, count, pairwise
 from typing import TypeAlias
 
 from pgdrift.core.digest import canonical
 from pgdrift.core.held.dependencies import Dependencies
-from pgdrift.core.held.group import Group, Oids, digests, folded, size, unfold
+from pgdrift.core.held.group import Group, Oids, digests, folded, unfold
 from pgdrift.core.held.objects import Object
 from pgdrift.core.held.packed import Packed
 
+_LARGE = 1 << 17
 NOBODY = 0xFFFFFFFF
 """The place of what is not there."""
 
@@ -39,6 +41,19 @@ class Register:
     addresses: array[int]
     told_with: array[int]
 
+    def held(self) -> bytes:
+        """Return all but the objects in little memory, for `of_held`."""
+        words = b"".join((self.addresses.tobytes(), self.told_with.tobytes()))
+        # There may be thousands that are small. A large one is one of few, and is needed at once.
+        return zlib.compress(words, 1 if len(words) < _LARGE else 0)
+
+    @classmethod
+    def of_held(cls, objects: Packed, held: bytes) -> Register:
+        """Return the register of these objects that was held so."""
+        words = memoryview(zlib.decompress(held))
+        end = len(objects) * array("Q").itemsize
+        return cls(objects, array("Q", words[:end].tobytes()), array("I", words[end:].tobytes()))
+
     def places(self, addresses: AbstractSet[int]) -> dict[int, int]:
         """Return those of the addresses at which there is something, each with its place."""
         here = map(addresses.__contains__, self.addresses)
@@ -50,16 +65,8 @@ class Register:
 
     def names(self, places: Iterable[int]) -> dict[int, bytes]:
         """Return the identities that stand at these places, as JSON."""
-        wanted, found, first = sorted(places, reverse=True), dict[int, bytes](), 0
-        for key, group in self.objects.groups.items():
-            after = first + size(group)
-            if wanted and wanted[-1] < after:
-                ids = [o.id for o in unfold(group, self.objects.oids[key])]
-                while wanted and wanted[-1] < after:
-                    place = wanted.pop()
-                    found[place] = canonical(ids[place - first]).encode("utf-8", "surrogatepass")
-            first = after
-        return found
+        found = self.objects.at(places).items()
+        return {place: canonical(i).encode("utf-8", "surrogatepass") for place, i in found}
 
 
 @dataclass(slots=True)
@@ -95,8 +102,8 @@ class Merged:
 def merged(old: Register, again: AbstractSet[int], new: Register) -> Merged:
     """Return the old with all that is told with one of `again` replaced by the new."""
     gone = old.among(again)
-    keys, starts = list(old.objects.groups), _starts(old)
-    fresh = dict(zip(new.objects.groups, pairwise(_starts(new)), strict=True))
+    keys, starts = list(old.objects.groups), old.objects.firsts()
+    fresh = dict(zip(new.objects.groups, pairwise(new.objects.firsts()), strict=True))
     touched = {bisect_right(starts, place) - 1 for place in gone}
     touched.update(n for n, key in enumerate(keys) if key in fresh)
     put, groups, oids = _Putting(old), dict(old.objects.groups), dict(old.objects.oids)
@@ -116,11 +123,7 @@ def merged(old: Register, again: AbstractSet[int], new: Register) -> Merged:
     for key, rows in fresh.items():
         if made := put.group([], _fresh(new, key, rows)):
             groups[key], oids[key] = made
-    return put.done(Packed(groups, oids), gone)
-
-
-def _starts(of: Register) -> list[int]:
-    return list(accumulate(map(size, of.objects.groups.values()), initial=0))
+    return put.done(Packed(groups, oids, count=len(put.addresses)), gone)
 
 
 _Row: TypeAlias = tuple[Object, int, int, int]

@@ -11,6 +11,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     comment_join,
     owner,
+    rows_of,
     words,
 )
 from pgdrift.core.kinds.routines import IDENTITY_ARGUMENTS, PARALLEL
@@ -41,6 +42,7 @@ KIND = Kind(
     address=(PROC, "p.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("p.oid",),
+    trace=rows_of("pg_aggregate", "aggfnoid"),
     attributes=(
         _plain("result", "pg_catalog.format_type(p.prorettype, NULL)"),
         _plain("aggregate_kind", words("g.aggkind", n="normal", o="ordered", h="hypothetical")),

@@ -7,10 +7,12 @@ from pgdrift.core.kind import Attribute, Kind
 from pgdrift.core.kinds.fragments import (
     COMMENT,
     IN_SCHEMA,
+    NO_ARRAY,
     TYPE,
     USER_SCHEMA,
     comment_join,
     function,
+    of_type,
     owner,
     words,
 )
@@ -32,6 +34,7 @@ KIND = Kind(
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("t.oid",),
+    trace=of_type(f"x.typtype IN ('b', 'p') AND {NO_ARRAY}"),
     attributes=(
         Attribute("defined", "t.typisdefined", ChangeClass.STRUCTURE),
         Attribute("input", function("t.typinput::oid"), ChangeClass.BEHAVIOUR),

@@ -10,6 +10,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     collation,
     comment_join,
+    of_relation,
     options,
     sorted_set,
     words,
@@ -74,6 +75,7 @@ KIND = Kind(
     parent=(CLASS, "a.attrelid", "0"),
     member=(CLASS, "a.attrelid"),
     told_with=("a.attrelid",),
+    trace=of_relation("rpf"),
     attributes=(
         Attribute("type", "pg_catalog.format_type(a.atttypid, a.atttypmod)", ChangeClass.STRUCTURE),
         Attribute("not_null", "a.attnotnull", ChangeClass.STRUCTURE),

@@ -4,11 +4,13 @@ from pgdrift.core.kind import Attribute, Kind
 from pgdrift.core.kinds.fragments import (
     CLASS,
     COMMENT,
+    COMPOSITE,
     IN_SCHEMA,
     TYPE,
     USER_SCHEMA,
     collation,
     comment_join,
+    of_type,
     owner,
 )
 from pgdrift.core.model import ChangeClass
@@ -41,6 +43,7 @@ KIND = Kind(
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("t.oid",),
+    trace=of_type(COMPOSITE),
     attributes=(
         Attribute("fields", "COALESCE(f.fields, '{}'::text[])", ChangeClass.STRUCTURE),
         Attribute("field_comments", "COALESCE(f.comments, '{}'::text[])", ChangeClass.COSMETIC),

@@ -9,6 +9,7 @@ from pgdrift.core.kinds.fragments import (
     TYPE,
     USER_SCHEMA,
     comment_join,
+    rows_of,
     sorted_set,
     tablespace,
     words,
@@ -92,6 +93,7 @@ KIND = Kind(
         "0",
     ),
     told_with=("k.conrelid", "k.contypid"),
+    trace=rows_of("pg_constraint", "conrelid", "contypid"),
     attributes=(
         Attribute(
             "type",

@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     collation,
     comment_join,
+    of_type,
     owner,
 )
 from pgdrift.core.model import ChangeClass
@@ -24,6 +25,7 @@ KIND = Kind(
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("t.oid",),
+    trace=of_type("x.typtype = 'd'"),
     attributes=(
         Attribute(
             "type",

@@ -7,6 +7,7 @@ from pgdrift.core.kinds.fragments import (
     TYPE,
     USER_SCHEMA,
     comment_join,
+    of_type,
     owner,
 )
 from pgdrift.core.model import ChangeClass
@@ -25,6 +26,7 @@ KIND = Kind(
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("t.oid",),
+    trace=of_type("x.typtype = 'e'"),
     attributes=(
         Attribute("labels", "COALESCE(e.labels, '{}'::text[])", ChangeClass.STRUCTURE),
         owner("t.typowner"),

@@ -7,6 +7,7 @@ from pgdrift.core.kinds.fragments import (
     IN_SCHEMA,
     USER_SCHEMA,
     comment_join,
+    of_relation,
     options,
     owner,
 )
@@ -27,6 +28,7 @@ KIND = Kind(
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("c.oid",),
+    trace=of_relation("f"),
     attributes=(
         Attribute("server", "s.srvname::text", ChangeClass.STRUCTURE),
         options("options", "f.ftoptions"),

@@ -209,3 +209,30 @@ ENABLED_WORDS = {"O": "enabled", "D": "disabled", "R": "replica", "A": "always"}
 def enabled(column: str) -> Attribute:
     """Return the attribute for when a trigger or rule fires."""
     return Attribute("enabled", words(column, **ENABLED_WORDS), ChangeClass.SECURITY)
+
+
+# What is told with an OID leaves a trace there: a condition that each of its rows fulfils, which is
+# cheaper to ask than the rows are. $1 are OIDs.
+COMPOSITE = """x.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class r
+    WHERE r.oid = x.typrelid AND r.relkind = 'c')"""
+"""That the type `x` was made with CREATE TYPE, and came with no table."""
+NO_ARRAY = """NOT EXISTS (SELECT FROM pg_catalog.pg_type e
+    WHERE e.oid = x.typelem AND e.typarray = x.oid)"""
+"""That the type `x` came with no other one as its array."""
+
+
+def rows_of(catalog: str, *columns: str, where: str = "true") -> str:
+    """Return the trace of what a catalog has rows of, which name in a column what it belongs to."""
+    named = " OR ".join(f"x.{column} = ANY ($1)" for column in columns)
+    return f"pg_catalog.{catalog} x WHERE ({named}) AND ({where})"
+
+
+def of_relation(letters: str, where: str = "true") -> str:
+    """Return the trace of relations of these sorts."""
+    sorts = ", ".join(f"'{letter}'" for letter in letters)
+    return rows_of("pg_class", "oid", where=f"x.relkind IN ({sorts}) AND {where}")
+
+
+def of_type(where: str) -> str:
+    """Return the trace of types of which this holds."""
+    return rows_of("pg_type", "oid", where=where)

@@ -7,7 +7,7 @@ from pgdrift.core.model import ChangeClass
 
 KIND = routine(
     "function",
-    "p.prokind IN ('f', 'w')",
+    "fw",
     Attribute("result", "pg_catalog.pg_get_function_result(p.oid)", ChangeClass.STRUCTURE),
     Attribute("window", "p.prokind = 'w'", ChangeClass.BEHAVIOUR),
     Attribute(

@@ -7,6 +7,7 @@ from pgdrift.core.kinds.fragments import (
     INDEX_COLUMNS,
     USER_SCHEMA,
     comment_join,
+    rows_of,
     tablespace,
 )
 from pgdrift.core.model import ChangeClass
@@ -49,6 +50,7 @@ KIND = Kind(
     parent=(CLASS, "c.oid", "0"),
     alone=True,
     told_with=("x.indrelid",),
+    trace=rows_of("pg_index", "indrelid"),
     attributes=(
         Attribute("table", "c.relname::text", ChangeClass.STRUCTURE),
         Attribute("unique", "x.indisunique", ChangeClass.STRUCTURE),

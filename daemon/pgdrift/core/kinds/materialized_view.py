@@ -10,6 +10,7 @@ from pgdrift.core.kinds.fragments import (
     IN_SCHEMA,
     USER_SCHEMA,
     comment_join,
+    of_relation,
     owner,
     tablespace,
     words,
@@ -37,6 +38,7 @@ KIND = Kind(
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("c.oid",),
+    trace=of_relation("m"),
     attributes=(
         replace(
             DEFINITION,

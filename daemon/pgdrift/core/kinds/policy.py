@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     comment_join,
     role,
+    rows_of,
     words,
 )
 from pgdrift.core.model import ChangeClass
@@ -27,6 +28,7 @@ KIND = Kind(
     address=(POLICY, "y.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
     told_with=("y.polrelid",),
+    trace=rows_of("pg_policy", "polrelid"),
     attributes=(
         Attribute("command", words("y.polcmd", **_COMMANDS), ChangeClass.SECURITY),
         Attribute("permissive", "y.polpermissive", ChangeClass.SECURITY),

@@ -10,16 +10,21 @@ functions that come with a range type.
 from pgdrift.core.kind import Attribute, Kind
 from pgdrift.core.kinds.fragments import (
     CLASS,
+    COMPOSITE,
     FOREIGN_DATA_WRAPPER,
     FOREIGN_SERVER,
     LANGUAGE,
     NAMESPACE,
+    NO_ARRAY,
     PROC,
     TYPE,
     USER_SCHEMA,
     grantee,
     member_join,
+    of_relation,
+    of_type,
     or_its_extension,
+    rows_of,
     users,
 )
 from pgdrift.core.kinds.routines import IDENTITY_ARGUMENTS
@@ -63,6 +68,7 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
     args: str = "''",
     within: str = "PUBLIC",
     told_with: tuple[str, ...] = (),
+    trace: str = "",
 ) -> Kind:
     default = f"pg_catalog.acldefault({letter}, {owner})"
     made = f"COALESCE(script.initprivs, {default})"
@@ -81,6 +87,7 @@ def _privilege(  # noqa: PLR0913 - the columns of a table, one row per class of 
         where=f"{where} AND g.told",
         parent=_unless(own_server, or_its_extension(*parent)),
         told_with=told_with,
+        trace=trace,
         attributes=(Attribute("privileges", "g.privileges", ChangeClass.SECURITY),),
     )
 
@@ -125,6 +132,7 @@ KINDS = (
     _privilege(
         "type_privilege",
         told_with=("t.oid",),
+        trace=of_type(f"(x.typtype IN ('b', 'e', 'd', 'r') AND {NO_ARRAY}) OR {COMPOSITE}"),
         within=_OPEN_ANYWAY,
         path="ARRAY[n.nspname::text, t.typname::text]",
         source="""pg_catalog.pg_type t
@@ -141,6 +149,7 @@ KINDS = (
     _privilege(
         "privilege",
         told_with=("c.oid",),
+        trace=of_relation("rpvmfS", "x.relacl IS NOT NULL"),
         path="ARRAY[n.nspname::text, c.relname::text]",
         source=f"""{_RELATION}
             LEFT JOIN pg_catalog.pg_depend i
@@ -158,6 +167,7 @@ KINDS = (
     _privilege(
         "column_privilege",
         told_with=("c.oid",),
+        trace=rows_of("pg_attribute", "attrelid", where="x.attacl IS NOT NULL"),
         path="ARRAY[n.nspname::text, c.relname::text, a.attname::text]",
         source=f"{_RELATION} JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid",
         where=f"""a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped
@@ -171,6 +181,7 @@ KINDS = (
     _privilege(
         "routine_privilege",
         told_with=("p.oid",),
+        trace=rows_of("pg_proc", "oid"),
         within=_OPEN_ANYWAY,
         path="ARRAY[n.nspname::text, p.proname::text]",
         args=IDENTITY_ARGUMENTS,

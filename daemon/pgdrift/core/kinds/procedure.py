@@ -2,4 +2,4 @@
 
 from pgdrift.core.kinds.routines import routine
 
-KIND = routine("procedure", "p.prokind = 'p'")
+KIND = routine("procedure", "p")

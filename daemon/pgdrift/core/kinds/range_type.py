@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     collation,
     comment_join,
+    of_type,
     owner,
 )
 from pgdrift.core.model import ChangeClass
@@ -32,6 +33,7 @@ KIND = Kind(
     address=(TYPE, "t.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("t.oid",),
+    trace=of_type("x.typtype = 'r'"),
     attributes=(
         Attribute("subtype", "pg_catalog.format_type(r.rngsubtype, NULL)", ChangeClass.STRUCTURE),
         Attribute(

@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     comment_join,
     owner,
+    rows_of,
     sorted_set,
     words,
 )
@@ -54,18 +55,20 @@ _WITH_ITS_TYPE = f"""EXISTS (SELECT FROM pg_catalog.pg_depend i
     WHERE i.classid = {PROC} AND i.objid = p.oid AND i.deptype = 'i')"""
 
 
-def routine(name: str, where: str, *attributes: Attribute) -> Kind:
-    """Return the row of one kind of routine: what all share, and its own attributes."""
+def routine(name: str, letters: str, *attributes: Attribute) -> Kind:
+    """Return the row of one kind of routine, by its letters: what all share, and its own."""
+    of = ", ".join(f"'{letter}'" for letter in letters)
     return Kind(
         name=name,
         cls=ChangeClass.BEHAVIOUR,
         path="ARRAY[n.nspname, p.proname]",
         args=IDENTITY_ARGUMENTS,
         source=SOURCE + comment_join(PROC, "p.oid"),
-        where=f"{where} AND {USER_SCHEMA} AND NOT {_WITH_ITS_TYPE}",
+        where=f"p.prokind IN ({of}) AND {USER_SCHEMA} AND NOT {_WITH_ITS_TYPE}",
         address=(PROC, "p.oid", "0"),
         parent=IN_SCHEMA,
         told_with=("p.oid",),
+        trace=rows_of("pg_proc", "oid", where=f"x.prokind IN ({of})"),
         attributes=(
             ARGUMENTS,
             Attribute("language", "l.lanname::text", ChangeClass.BEHAVIOUR),

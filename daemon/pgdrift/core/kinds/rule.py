@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     comment_join,
     enabled,
+    rows_of,
 )
 from pgdrift.core.model import ChangeClass
 
@@ -23,6 +24,7 @@ KIND = Kind(
     address=(REWRITE, "r.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
     told_with=("r.ev_class",),
+    trace=rows_of("pg_rewrite", "ev_class", where="x.rulename <> '_RETURN'"),
     attributes=(
         Attribute(
             "definition",

@@ -7,6 +7,7 @@ from pgdrift.core.kinds.fragments import (
     NAMESPACE,
     USER_SCHEMA,
     comment_join,
+    of_relation,
     owner,
     words,
 )
@@ -35,6 +36,7 @@ KIND = Kind(
         "COALESCE(o.refobjsubid, 0)",
     ),
     told_with=("c.oid",),
+    trace=of_relation("S"),
     attributes=(
         Attribute("type", "pg_catalog.format_type(q.seqtypid, NULL)", ChangeClass.STRUCTURE),
         Attribute("start", "q.seqstart", ChangeClass.BEHAVIOUR),

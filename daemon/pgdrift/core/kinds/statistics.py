@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     comment_join,
     owner,
+    rows_of,
     sorted_set,
     words,
 )
@@ -28,6 +29,7 @@ KIND = Kind(
     address=(STATISTICS, "x.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
     told_with=("x.stxrelid",),
+    trace=rows_of("pg_statistic_ext", "stxrelid"),
     attributes=(
         Attribute("table", "x.stxrelid::pg_catalog.regclass::text", ChangeClass.PERFORMANCE),
         Attribute(

@@ -7,6 +7,7 @@ from pgdrift.core.kinds.fragments import (
     IN_SCHEMA,
     USER_SCHEMA,
     comment_join,
+    of_relation,
     owner,
     tablespace,
     words,
@@ -68,6 +69,7 @@ KIND = Kind(
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("c.oid",),
+    trace=of_relation("rp"),
     attributes=(
         Attribute(
             "persistence",

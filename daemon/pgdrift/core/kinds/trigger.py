@@ -8,6 +8,7 @@ from pgdrift.core.kinds.fragments import (
     USER_SCHEMA,
     comment_join,
     enabled,
+    rows_of,
 )
 from pgdrift.core.model import ChangeClass
 
@@ -29,6 +30,7 @@ KIND = Kind(
     address=(TRIGGER, "g.oid", "0"),
     parent=(CLASS, "c.oid", "0"),
     told_with=("g.tgrelid",),
+    trace=rows_of("pg_trigger", "tgrelid", where="NOT x.tgisinternal OR x.tgparentid <> 0"),
     attributes=(
         Attribute(
             "definition",

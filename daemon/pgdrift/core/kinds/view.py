@@ -7,6 +7,7 @@ from pgdrift.core.kinds.fragments import (
     IN_SCHEMA,
     USER_SCHEMA,
     comment_join,
+    of_relation,
     owner,
     sorted_set,
 )
@@ -58,6 +59,7 @@ KIND = Kind(
     address=(CLASS, "c.oid", "0"),
     parent=IN_SCHEMA,
     told_with=("c.oid",),
+    trace=of_relation("v"),
     attributes=(
         DEFINITION,
         GIVES,
