@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-from pgdrift.core.alike.normalise import NAMED_AFTER
+from pgdrift.core.alike.normalise import FROM_ITS_WHOLE, NAMED_AFTER
 from pgdrift.core.compare import compare
 from pgdrift.core.digest import canonical
 from pgdrift.core.model import Object, ObjectId, Snapshot
@@ -21,6 +21,7 @@ from pgdrift.core.plan.units import Key, Units, units
 from pgdrift.core.renamed import with_renames
 
 _MOST_HANGING = 20
+_NO_SIGNS = frozenset({NAMED_AFTER, FROM_ITS_WHOLE, "position"})
 _NOTHING: Mapping[ObjectId, str] = {}
 
 
@@ -78,7 +79,7 @@ def _signs(found: Object) -> Iterator[Hashable]:
     """Give what an object is known by whatever its name: its OID, or all that it is."""
     if found.oid:
         yield found.id.kind, found.oid
-    said = {n: v for n, v in found.attributes.items() if n not in {NAMED_AFTER, "position"}}
+    said = {n: v for n, v in found.attributes.items() if n not in _NO_SIGNS}
     yield found.id.kind, found.id.path[:-1], canonical(said)
 
 
