@@ -182,7 +182,7 @@ async def test_a_plan_for_an_incident_is_of_what_that_tells_and_one_that_fails_s
     assert "hunter2" not in daemon.said
     assert await daemon.metric("pgdrift_plans_made_total", "made") == 1
     assert await daemon.metric("pgdrift_plans_made_total", "failed") == 1
-    _, page = await daemon.get("/environments/production")
+    _, page = await daemon.get(f"/plans/{incident['plan']}")
     assert "more was found since it was made, and RuntimeError" in page
     await daemon.end()
 

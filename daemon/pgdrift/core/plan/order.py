@@ -309,6 +309,9 @@ def _claims(found: Object) -> Iterable[tuple[object, ...]]:
     if i.kind == "constraint":
         # Behind some there is an index of the same name.
         yield "relation", (i.path[0], i.path[-1])
+        # A table has one primary key, whatever it is called.
+        if text(found, "type") == "primary key":
+            yield "primary key", i.path[:-1]
         # And a column has one that says it is not NULL.
         if (said := text(found, "definition")).startswith("NOT NULL "):
             yield "not null", i.path[:-1], said.split(" NO INHERIT")[0]

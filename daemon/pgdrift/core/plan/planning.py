@@ -42,7 +42,7 @@ def way(
     """
     depends = (list(_renamed_pairs(before)), list(_renamed_pairs(after)))
     drawn = draft(before, after, depends, major=major, online=online)
-    said = {i: f"the server refuses it: {why}" for i, why in refused.items()}
+    said = {_whose(i, after): f"the server refuses it: {why}" for i, why in refused.items()}
     leave_alone(drawn, {**said, **undone})
     rebuild(drawn)
     with_world(drawn, all_made(drawn), all_gone(drawn))
@@ -55,6 +55,14 @@ def way(
         _hanging(drawn, deeds),
         impacts(drawn, depends[0]),
     )
+
+
+def _whose(i: ObjectId, after: Snapshot) -> ObjectId:
+    """Return what a statement was for: the index of a key is built for that, and is no object."""
+    if i.kind != "index" or i in after.objects:
+        return i
+    keys = (k for k in after.objects if k.kind == "constraint" and k.path[-1] == i.path[-1])
+    return next((k for k in keys if k.path[0] == i.path[0] and len(k.path) > 2), i)
 
 
 def _renamed_pairs(snapshot: Snapshot) -> Iterator[tuple[ObjectId, ObjectId]]:
