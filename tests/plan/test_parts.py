@@ -78,6 +78,11 @@ CASES: Mapping[str, Case] = {
     "the whole gets an index meanwhile": Case(_WHOLE, _P, _IN + _INDEX + _UNIQUE + _KEY),
     "the whole loses an index meanwhile": Case(_WHOLE, _P + _INDEX + _UNIQUE + _KEY, _IN),
     "partitions below": Case(_WHOLE + _INDEX + _UNIQUE + _KEY + _BELOW, "", _ATTACH),
+    "other bounds, and the whole gets a check": Case(
+        _WHOLE + _INDEX + _UNIQUE + _KEY,
+        _IN,
+        _IN.replace("(1)", "(1, 2)") + "ALTER TABLE w ADD CONSTRAINT wc CHECK (id > 0);",
+    ),
     "from one whole to another": Case(
         _TWO + _INDEX + _KEY + "CREATE INDEX w2i ON w2 (v);"
         "ALTER TABLE w2 ADD CONSTRAINT w2f FOREIGN KEY (id) REFERENCES r;" + _P,
