@@ -83,6 +83,11 @@ CASES: Mapping[str, Case] = {
         _IN,
         _IN.replace("(1)", "(1, 2)") + "ALTER TABLE w ADD CONSTRAINT wc CHECK (id > 0);",
     ),
+    "a column goes from both": Case(
+        "",
+        "CREATE TABLE w (id integer, v text, n integer) PARTITION BY LIST (id);" + _P,
+        "CREATE TABLE w (id integer, v text) PARTITION BY LIST (id);" + _INDEX + _IN,
+    ),
     "from one whole to another": Case(
         _TWO + _INDEX + _KEY + "CREATE INDEX w2i ON w2 (v);"
         "ALTER TABLE w2 ADD CONSTRAINT w2f FOREIGN KEY (id) REFERENCES r;" + _P,

@@ -240,11 +240,11 @@ def _keys_and_indexes(found: Units, drawn: Draft, table: ObjectId) -> Iterator[E
             elif world.leaves(world.there[i]):
                 yield change, make
     for i in world.children_here.get(table, ()):
-        if i.kind in _PARTS and (drop := found.dropping.get(i)):
-            if world.leaves(world.here[i]):
+        if i.kind in {"column", *_PARTS} and (drop := found.dropping.get(i)):
+            if i.kind in _PARTS and world.leaves(world.here[i]):
                 yield change, drop
             elif world.joins(world.here[i]):
-                yield drop, change
+                yield drop, change  # a partition has no column that its whole has not
 
 
 def _owners(found: Units, drawn: Draft) -> Iterator[Edge]:
