@@ -137,14 +137,15 @@ bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARG
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 # Killed two hundred times on an alert's way: a quarter of an hour. Then three replicas that share sixty
-# databases, killed, paused and cut off two hundred times: an hour or more. Then three hundred random
-# plans, proved and judged by pg_dump, as many random schemas, and a hunt through HUNT random histories
-# of DDL for one that what moved alone does not tell: a quarter of an hour each.
+# databases, killed, paused and cut off two hundred times: an hour or more. Then EXAMPLES random plans,
+# each proved, run and judged by pg_dump, three to six seconds each on a quiet machine; other ones each
+# time, and the last lines say how many were tried. Then as many random schemas, and a hunt through HUNT
+# random histories of DDL for one that what moved alone does not tell: a quarter of an hour each.
 .PHONY: soak
 soak: .venv ## run for long what the tests run for short (KILLS=200 DISTURBANCES=200 EXAMPLES=300 HUNT=100)
 	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
 	@PGDRIFT_DISTURBANCES=$(or $(DISTURBANCES),200) PGDRIFT_SHARED=60 $(PYTEST) -n0 tests/daemon/test_replicas.py
-	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 tests/properties/test_plans.py -k claims
+	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 --hypothesis-show-statistics tests/properties/test_plans.py -k claims
 	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 tests/properties/test_properties.py
 	@PGDRIFT_HUNT=$(or $(HUNT),100) $(PYTEST) -n0 tests/properties/test_incremental.py tests/properties/test_incremental_scenarios.py
 

@@ -94,6 +94,7 @@ CHECKLIST = {
         comment | constraint.comment | comment_on_every_kind
         comment of its index | constraint.index_comment constraint | constraint_index_comment
         between partitioned tables | constraint | foreign_key_between_partitioned
+        a partition has no part of it | constraint.part_of constraint | index_lacks_parts
         a partition's, other than the whole's | constraint | constraint_on_a_partition_is_deferred constraint_on_a_partition_is_enforced
         """,
     "indexes": """
@@ -109,6 +110,7 @@ CHECKLIST = {
         options | index.definition | index_changed
         tablespace | index.tablespace | tests/sources/test_tablespaces.py
         part of a partitioned index | index.partition_of | index_attributes
+        a partition has no part of it | index.partition_of index | index_lacks_parts
         of another table | index.table | index_attributes
         statistics target of an expression | index.statistics | index_attributes
         a partition's statistics target | index | index_statistics_on_a_partition

@@ -166,6 +166,48 @@ async def test_a_part_that_goes_its_own_way_is_told(
     assert _told(one, other) == [told]
 
 
+LACKING = (
+    "create table whole (id int not null, a int) partition by list (id);"
+    " create table m partition of whole for values in (1, 2) partition by list (id);"
+    " create table p1 partition of m for values in (1);"
+    " create table p2 partition of m for values in (2);"
+    " create table p3 partition of whole for values in (3);"
+    " create index i on only whole (a); create index mi on only m (a);"
+    " alter index i attach partition mi;"
+    " create index p1i on p1 (a); alter index mi attach partition p1i;"
+    " alter table only whole add constraint k unique (id);"
+    " alter table m add constraint mk unique (id); alter index k attach partition mk;"
+)
+_REST = {
+    "p2i": "create index p2i on p2 (a); alter index mi attach partition p2i;",
+    "p3i": "create index p3i on p3 (a); alter index i attach partition p3i;",
+    "p3k": "alter table p3 add constraint p3k unique (id); alter index k attach partition p3k;",
+}
+
+
+@pytest.mark.parametrize(
+    ("of_one", "of_other", "told"),
+    [
+        ("", "", []),
+        ("p2i p3i p3k", "p2i p3i p3k", []),
+        ("", "p3k", ["changed constraint:public.whole.k"]),
+        ("p2i", "p2i p3i", ["changed index:public.i"]),
+        ("p3i", "p2i p3i", ["changed index:public.i", "removed index:public.mi"]),
+        # Neither whole is valid: one part more is that.
+        ("", "p3i", ["added index:public.p3i"]),
+        ("p3i", "", ["removed index:public.p3i"]),
+    ],
+)
+async def test_parts_of_an_index_that_lacks_some_are_told_unless_the_whole_tells_it(
+    make_database: MakeDatabase, of_one: str, of_other: str, told: list[str]
+) -> None:
+    one, other = [
+        await _read(make_database, LACKING + "".join(_REST[name] for name in of.split()))
+        for of in (of_one, of_other)
+    ]
+    assert _told(one, other) == told
+
+
 async def test_a_childs_own_state_of_an_inherited_check_is_told(
     make_database: MakeDatabase,
 ) -> None:

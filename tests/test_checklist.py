@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdrift.core.alike.normalise import AS_INITDB, NAMED_AFTER
+from pgdrift.core.alike.normalise import AS_INITDB, FROM_ITS_WHOLE, NAMED_AFTER
 from pgdrift.core.kind import Kind
 from pgdrift.core.kinds import KINDS
 from tests.checklist import Item, items
@@ -19,7 +19,7 @@ FOLDERS = {folder.name: folder for folder in (*SCENARIOS, *CLUSTER)}
 ITEMS = tuple(items())
 
 # Read to match objects of two sides by, and never compared.
-ASIDE = {AS_INITDB, NAMED_AFTER}
+ASIDE = {AS_INITDB, FROM_ITS_WHOLE, NAMED_AFTER}
 
 
 @cache

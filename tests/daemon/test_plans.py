@@ -113,6 +113,80 @@ async def test_an_incident_has_its_plan_made_and_not_applied(  # noqa: PLR0915 -
     await daemon.end()
 
 
+def _key(row: Json) -> str:
+    return f"{row['object_type']}:{'.'.join(row['object_path'])}"
+
+
+# What Python runs first wherever it finds it: no plan can be made of anything any more.
+BROKEN = """
+from pgdrift.core.plan import making
+
+def make_plan(*_, **__):
+    raise RuntimeError("a fault of postgresql://eve:hunter2@db/app")
+
+making.make_plan = make_plan
+"""
+
+
+async def test_a_plan_for_an_incident_is_of_what_that_tells_and_one_that_fails_says_so(
+    house: House, make_database: MakeDatabase, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = house.folder / "faults"
+    faults.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(faults))
+    production = await make_database(sql=BASE + "create index tmp_kept on account (owner);")
+    house.watch("production", production, protected=True)
+    house.data["defaults"]["plans"] = "auto"
+    house.data["compare"] = {
+        "ignore": [
+            {"object": "index:public.tmp_*", "reason": "for the audit"},
+            {
+                "object": "column:public.account.*",
+                "attributes": ["statistics"],
+                "reason": "by hand",
+            },
+        ]
+    }
+    daemon = await (await house.start()).watching()
+    await execute(
+        production,
+        "drop index tmp_kept; create index tmp_new on account (id, owner);"
+        "alter table account alter owner type varchar(20), alter owner set statistics 500;"
+        "create table hotfix (id int)",
+    )
+    incident = await plan_of(daemon, "production", "sync")
+
+    shown = await house.pgdrift("plans", "show", incident["plan"], "-f", "json")
+    plan = shown.json()
+    assert {_key(s) for s in plan["up"]["statements"]} == {
+        "table:public.hotfix",
+        "column:public.account.owner",
+    }, shown
+    assert not any("STATISTICS" in s["sql"] for s in plan["up"]["statements"])
+    assert {(_key(left), *left.get("attributes", ())) for left in plan["not_chosen"]} == {
+        ("index:public.tmp_new",),
+        ("index:public.tmp_kept",),
+        ("column:public.account.owner", "statistics"),
+    }
+    status, page = await daemon.get(f"/incidents/{incident['id']}/plan")
+    assert (status, "production@expected, in part" in page) == (200, True), page
+    assert await daemon.metric("pgdrift_plans_made_total", "made") == 1
+
+    # A process that ends in a fault of its own exits as one that has planned all.
+    (faults / "sitecustomize.py").write_text(BROKEN)
+    await execute(production, "create table later (id int)")
+    await until(lambda: daemon.events("ready.plan")[1:], lambda: daemon.said)
+    told = daemon.events("ready.plan")[1]
+    assert (told["level"], told["outcome"]) == ("warning", "failed"), told
+    assert "RuntimeError: a fault of" in told["said"]
+    assert "hunter2" not in daemon.said
+    assert await daemon.metric("pgdrift_plans_made_total", "made") == 1
+    assert await daemon.metric("pgdrift_plans_made_total", "failed") == 1
+    _, page = await daemon.get(f"/plans/{incident['plan']}")
+    assert "more was found since it was made, and RuntimeError" in page
+    await daemon.end()
+
+
 async def test_a_plan_is_run_under_the_eyes_of_the_daemon(  # noqa: PLR0915 - one story
     house: House,
     make_database: MakeDatabase,

@@ -17,7 +17,7 @@ from pgdrift.core.plan.kinds.routines import _dollars, _value
 from pgdrift.core.plan.sql import leading, literal, operator, without_arguments
 
 # Read to be known, or told by the attribute itself.
-_ASIDE = {"named_after", "as_initdb", "owner", "comment"}
+_ASIDE = {"named_after", "as_initdb", "from_its_whole", "owner", "comment"}
 _PLANNED = [k for k in KINDS if not k.cluster and not k.database]
 
 

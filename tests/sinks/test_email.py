@@ -88,6 +88,9 @@ async def test_a_digest_is_one_mail_and_what_follows_begins_anew(
         assert places == sorted(places), "the gravest first, what is over last"
         assert "policy" in said
         assert f"{LINK}/environments/tenant" in said
+        # One of the three can be mended: that is where its plan will be.
+        assert said.count("How it can be mended: ") == 1
+        assert f"{LINK}/incidents/{night.incident.id}/plan" in said
     assert str(second["Subject"]).startswith("[critical] production is ahead of staging")
     assert second["In-Reply-To"] == first["Message-ID"]
     assert str(third["Subject"]) == f"Re: {second['Subject']}"

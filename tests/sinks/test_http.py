@@ -12,6 +12,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pgdrift.core.alerts import drill
+from pgdrift.core.alerts.facts import about
+from pgdrift.core.alerts.incident import Notice
 from pgdrift.errors import SinkError
 from pgdrift.sinks import Channel, WebhookChannel, deliver, payload
 from tests.sinks import samples
@@ -183,6 +185,24 @@ def told() -> list[Any]:
     return [json.loads(payload.body(on_its_way(n), link=LINK)) for n in notices]
 
 
+def test_a_message_names_the_plan_that_is_kept_and_where_it_will_be() -> None:
+    night = samples.night()
+    incident = night.incident
+
+    def plan(notice: Notice, plans: payload.Plans, link: str | None = LINK) -> Any:
+        told = json.loads(payload.body(on_its_way(notice), link=link, plans=plans))
+        return told["notices"][0]["plan"]
+
+    page = f"{LINK}/incidents/{incident.id}/plan"
+    assert plan(night, {}) == {"id": None, "current": False, "url": page}
+    kept = {incident.id: ("abc", about(incident.findings)), "another": ("def", "")}
+    assert plan(night, kept) == {"id": "abc", "current": True, "url": page}
+    assert plan(samples.changed(night), kept, None) == {"id": "abc", "current": False, "url": None}
+    # What no plan mends has none, nor what is over.
+    for other in (samples.resolved(night), samples.cannot_look(), drill.opened(samples.NOW)):
+        assert plan(other, kept) is None
+
+
 def test_every_message_fits_the_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema comes with requirements.lock")
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
@@ -190,6 +210,10 @@ def test_every_message_fits_the_schema() -> None:
     validator.check_schema(schema)
     for message in told():
         validator.validate(message)
+    with_plan = payload.body(
+        on_its_way(samples.night()), link=LINK, plans={"4be1f9a0c2d3": ("a", "b")}
+    )
+    validator.validate(json.loads(with_plan))
     assert told()[-1]["notices"][0]["drill"]
     broken = told()[0]
     broken["notices"][0]["reason"] = "because"

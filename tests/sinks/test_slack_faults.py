@@ -181,6 +181,8 @@ async def test_a_digest_is_one_message_with_a_line_for_each(
     assert message["text"].startswith("🔴 3 incidents in 2 environments, 1 of them resolved")
     assert lines[0] == "<@U0MARIA> &lt;!here&gt;"
     assert [line[0] for line in lines[1:]] == ["🔴", "🟠", "✅"]
+    plan = f"<{LINK}/incidents/{night.incident.id}/plan|plan>"
+    assert [plan in line for line in lines[1:]] == [True, False, False]
     assert "<!channel>" not in str(message["blocks"])
 
     # What comes later goes below it, and leaves the others their line.

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pgdrift.core.model import Reading, Severity, Snapshot
 from pgdrift.core.watched import Watched
 from pgdrift.demo.slack import SlackDouble
 from pgdrift.sinks import SlackChannel, deliver
-from pgdrift.sinks.outbox import Outbox, Told
+from pgdrift.sinks.outbox import Outbox, Told, deliver_due
 from pgdrift.sinks.pace import Pace
 from pgdrift.sinks.post import Counter as Ports
 from pgdrift.sinks.post import Post
@@ -72,9 +72,13 @@ def state(tables: int, new: int) -> Snapshot:
     return Snapshot({o.id: o for o in objects}, KINDS, 180001, NOW)
 
 
-async def look(store: Store, name: str, snapshot: Snapshot) -> int:
+EACH = Route(("oncall",), severity=tuple(Severity))
+TOGETHER = replace(EACH, group_by=("against",), wait=timedelta(minutes=5))
+
+
+async def look(store: Store, name: str, snapshot: Snapshot, route: Route = EACH) -> int:
     """Look once, keep it, and return how many findings there are."""
-    watched = Watched(name, routes=(Route(("oncall",), severity=tuple(Severity)),))
+    watched = Watched(name, routes=(route,))
     book = await store.load(name, snapshots=True)
     conclusion = seen(watched, book, Reading(snapshot, "gate", None, ()), None, datetime.now(UTC))
     await store.save(conclusion.step)
@@ -129,6 +133,36 @@ async def test_a_storm_is_one_message_for_each_incident_and_no_limit_is_met(tmp_
     assert {name for name in names for m in roots if name in m["text"]} == set(names)
     # What a message has no room for goes along as a file, below it.
     assert all("files" in m for m in slack.messages if "thread_ts" in m)
+
+
+async def test_a_storm_in_a_group_of_variants_is_one_message_for_the_group(tmp_path: Path) -> None:
+    """As docs/fleets.md says: a route that does not group by environment."""
+    names = [f"tenant{n:03}" for n in range(60)]
+    before, after = state(10, 0), state(10, 1)
+    # Of each ten the last has another finding more: two variants of one group.
+    odd = state(10, 2)
+    end = datetime.now(UTC) + timedelta(hours=1)
+
+    async with (
+        SlackDouble(token="xoxb-storm", channels={"oncall": "C0ONCALL"}) as slack,
+        open_store(f"sqlite:///{tmp_path}/pgdrift.db") as store,
+    ):
+        channel = SlackChannel(
+            type="slack", token="xoxb-storm", channel="#oncall", base_url=slack.url
+        )
+        outbox = Outbox(store.due, store.begin, store.done, store.failed, store.postpone)
+        for snapshots in ([before] * 10, [*[after] * 9, odd]):
+            for n, name in enumerate(names):
+                await look(store, name, snapshots[n % 10], TOGETHER)
+        # Nothing is told while more may come; then all of it at once.
+        assert await store.due(datetime.now(UTC)) == ()
+        send = partial(deliver, channel, link=None)
+        tries = deliver_due(outbox, send, now=lambda: end, jitter=lambda: 0.0)
+        told = [one async for one in tries]
+
+    assert [t.outcome for t in told] == ["delivered"]
+    (message,) = [m for m in slack.messages if "thread_ts" not in m]
+    assert "60 incidents in 60 environments" in message["text"]
 
 
 async def nothing(_: datetime) -> tuple[()]:

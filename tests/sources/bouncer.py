@@ -20,9 +20,16 @@ PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbi
 
 @asynccontextmanager
 async def bouncer(
-    dsns: Iterable[str], *, mode: str = "transaction", size: int = 1
+    dsns: Iterable[str],
+    *,
+    mode: str = "transaction",
+    size: int = 1,
+    ignored: Iterable[str] = (),
 ) -> AsyncIterator[list[str]]:
-    """Give the ways through a pool of so many server sessions for each of the DSNs."""
+    """Give the ways through a pool of so many server sessions for each of the DSNs.
+
+    `ignored` are settings that it takes from a client, and does nothing with.
+    """
     given = [urlsplit(dsn) for dsn in dsns]
     port = _free_port()
     folder = Path(tempfile.mkdtemp(prefix="pgdrift-bouncer-"))
@@ -39,6 +46,7 @@ auth_type = plain
 auth_file = {folder}/users
 pool_mode = {mode}
 default_pool_size = {size}
+ignore_startup_parameters = {",".join(ignored)}
 """,
         encoding="utf-8",
     )

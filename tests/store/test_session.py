@@ -12,8 +12,10 @@ import pytest
 from pgdrift.core.duties import Muster
 from pgdrift.errors import StoreError
 from pgdrift.store import LEAD, Session, Store, open_store, watching
+from pgdrift.store.postgres import _SETTINGS
 from tests.conftest import run_sql
 from tests.core.build import after
+from tests.sources.bouncer import PROGRAM, bouncer
 from tests.store.nouns import look
 from tests.store.test_touch import left
 
@@ -220,3 +222,23 @@ async def test_it_goes_on_when_the_server_ended_its_sessions(store: Store, url: 
 
     assert (await store.load("prod")).failures == 1
     await store.save(look(2))
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed here")
+async def test_a_store_behind_a_pooler_is_refused_before_anything_is_held(url: str) -> None:
+    async with bouncer([url], size=6) as (way,):
+        # It takes none of the settings that a session of ours has.
+        with pytest.raises(StoreError, match="behind this pooler") as refused:
+            async with open_store(way):
+                pass
+        assert refused.value.reason == "pooler"
+    # One that says yes to all of them, and gives each transaction another session.
+    yes = bouncer([url], size=6, ignored=[*_SETTINGS, "lock_timeout"])
+    async with yes as (way,), open_store(way, exclusive=True) as opened:
+        assert await reason(joined(opened)) == "pooler"
+
+
+async def joined(store: Store) -> None:
+    """Join as a replica does, through to hearing the others."""
+    session = await store.join("a", LEASE)
+    await session.listen(lambda _: None)

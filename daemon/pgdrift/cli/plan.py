@@ -19,10 +19,10 @@ from pgdrift.core.alike.align import unsettled
 from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.alike.retell import retold
 from pgdrift.core.alike.spelling import Answers
-from pgdrift.core.model import Snapshot
+from pgdrift.core.model import Change, Snapshot
 from pgdrift.core.plan import shown
 from pgdrift.core.plan.as_table import table
-from pgdrift.core.plan.choosing import Chosen, UnknownWordError, choose
+from pgdrift.core.plan.choosing import Chosen, UnknownWordError, choose, choose_found
 from pgdrift.core.plan.making import make_plan, planned
 from pgdrift.core.plan.model import LeftOut, Plan
 from pgdrift.core.plan.record import State
@@ -209,13 +209,13 @@ def _lenient() -> Likeness:
 
 
 async def planned_for(
-    words: tuple[str, str], config: Path | None, *, proved: bool
+    words: tuple[str, str], config: Path | None, found: Sequence[Change], *, proved: bool
 ) -> tuple[Plan, Sides, int]:
-    """Return the plan that makes what the first word names as what the second names.
+    """Return the plan that makes what the first word names as the second, in what was found.
 
     With what it was made of, and the exit code that says what it is.
     """
-    made = await _plan(words, sides.Sides(config), online=False, proved=proved)
+    made = await _plan(words, sides.Sides(config), online=False, proved=proved, found=found)
     return made.plan, made.of, _code(made, down=False, proved=proved)
 
 
@@ -227,6 +227,7 @@ async def _plan(
     proved: bool,
     rows: int = 0,
     findings: Sequence[str] = (),
+    found: Sequence[Change] | None = None,
 ) -> _Made:
     try:
         await reader.prepare(*words)
@@ -242,8 +243,10 @@ async def _plan(
 
         titles = (sides.title(words[0]), sides.title(words[1]))
         aside: tuple[LeftOut, ...] = ()
-        if findings:
-            chosen = _chosen(of, findings, options, answers)
+        chosen = _chosen(of, findings, options, answers) if findings else None
+        if found is not None:
+            chosen = choose_found(of, found, options, answers.settled)
+        if chosen and (findings or chosen.aside):
             of, aside = (of[0], chosen.source), chosen.aside
             titles = (titles[0], f"{titles[1]}, in part")
 

@@ -155,8 +155,9 @@ def make_(
     """Make and keep the plan for an incident.
 
     Of what the daemon saw last, so no environment is asked: against the upstream it leads to what
-    that was then, against the own sync point to what is expected. The daemon does it by itself,
-    unless `defaults.plans` is off. Exits as `pgdrift plan` does.
+    that was then, against the own sync point to what is expected. What the incident does not tell,
+    because a rule leaves it out or somebody accepted it, stays as it is, and is listed. The daemon
+    does it by itself, unless `defaults.plans` is off. Exits as `pgdrift plan` does.
     """
     said, code = asyncio.run(_make(config, incident, proved=proved, by=actor or user()))
     typer.echo(said)
@@ -167,11 +168,14 @@ async def _make(config: Path | None, incident_id: str, *, proved: bool, by: str)
     settings = sides.settings(config)
     async with kept_store(settings) as store:
         incident = await _incident(store, incident_id)
-    plan, of, code = await planned_for(_words(settings, incident), config, proved=proved)
+    # What a rule leaves out of the incident, or somebody accepted, is not to be undone.
+    found = [f.change for f in incident.findings]
+    plan, of, code = await planned_for(_words(settings, incident), config, found, proved=proved)
     if not plan.up.statements and not plan.up.by_hand:
         return "nothing to do", code
     # What it is called is what it is to be run on, and not when that was seen.
     source = f"{incident.environment}@{EXPECTED}" if incident.against == SYNC else incident.against
+    source += ", in part" if plan.aside else ""
     plan = replace(
         plan,
         target=replace(plan.target, name=incident.environment),

@@ -23,11 +23,12 @@ from pgdrift.errors import SinkError, StoreError
 from pgdrift.log import get_logger
 from pgdrift.metrics import Metrics
 from pgdrift.settings import Settings
-from pgdrift.sinks import deliver, pace
+from pgdrift.sinks import WebhookChannel, deliver, pace
 from pgdrift.sinks.alive import Alive
 from pgdrift.sinks.deputies import Deputies, StandIns
 from pgdrift.sinks.outbox import GIVE_UP, Outbox, Told
 from pgdrift.sinks.pace import UNPACED, Pace
+from pgdrift.sinks.payload import NO_PLANS, Plans
 from pgdrift.sinks.post import Counter, Post
 from pgdrift.sinks.slack_answers import Desk
 from pgdrift.sinks.slack_marks import Shown
@@ -153,7 +154,14 @@ class Channels:
             raise SinkError(msg, reason="unreachable", retry=True)
         async with self.alive.turns[delivery.channel]:
             link, marks = self.settings.web.public_url, await self._marks(delivery.notice.incident)
-            return await deliver(channel, delivery, link=link, marks=marks)
+            plans = await self._plans() if isinstance(channel, WebhookChannel) else NO_PLANS
+            return await deliver(channel, delivery, link=link, marks=marks, plans=plans)
+
+    async def _plans(self) -> Plans:
+        """Return what plans are kept for incidents; none where the store does not tell."""
+        with suppress(StoreError):
+            return await self.store.plans_made()
+        return NO_PLANS
 
     async def _marks(self, incident: Incident) -> tuple[Mark, ...]:
         """Return what people said of an incident and holds, the oldest first."""

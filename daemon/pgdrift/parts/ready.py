@@ -140,10 +140,26 @@ class Ready:
             return "failed", f"it took longer than {_SECONDS:g} s: `pgdrift plans make`"
         finally:
             await _end(process)
-        # As `pgdrift plan` exits: nothing to do, all of it planned, part of it left by hand.
-        known = {0: ("nothing", "there is nothing left to do"), 1: ("made", ""), 4: ("made", "")}
-        said = redact(err.decode("utf-8", "replace").strip().partition("\n")[0])[:500]
-        return known.get(process.returncode or 0, ("failed", said or "it could not be made"))
+        if process.returncode == 0:
+            return "nothing", "there is nothing left to do"
+        # Exit codes are those of `pgdrift plan`, and a fault of ours ends in one of them, too.
+        if process.returncode in {1, 2, 4} and await self._is_kept(incident_id):
+            return "made", ""
+        return "failed", _why(err.decode("utf-8", "replace")) or "it could not be made"
+
+    async def _is_kept(self, incident_id: str) -> bool:
+        """Tell whether there is a plan that was not there before."""
+        try:
+            made = await self.made()
+        except StoreError:
+            return False
+        return made.get(incident_id, ("", "")) not in {("", ""), self.plans.get(incident_id)}
+
+
+def _why(said: str) -> str:
+    """Return the line that says why: the first, or the last one of a traceback."""
+    lines = [line for line in said.splitlines() if line.strip()] or [""]
+    return redact(lines[-1] if lines[0].startswith("Traceback") else lines[0])[:500]
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

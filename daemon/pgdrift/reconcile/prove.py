@@ -6,7 +6,7 @@ says, object by object, or why not. The target itself is never touched.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import asyncpg
@@ -16,6 +16,7 @@ from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.model import Change, ObjectId, Snapshot
 from pgdrift.core.plan.likeness import left_over
 from pgdrift.core.plan.model import LeftOut, Plan, Proof, Statement
+from pgdrift.core.plan.parts import moving, parts_of
 from pgdrift.core.plan.planning import way
 from pgdrift.core.plan.unseen import beyond, open_only, without
 from pgdrift.core.shown.render import change_text
@@ -65,7 +66,7 @@ async def prove(
 
     `rows`: with so many rows of ours in each table it is tried once more; 0: in empty ones alone.
     """
-    left, why, start = await rebuild(sides[0], ground)
+    left, why, start = await rebuild(sides[0], ground, moving(*sides))
     unseen = beyond(left, *sides)
     version = ground.session.get_server_version()
     number = version.major * 10000 + version.minor
@@ -92,8 +93,10 @@ async def prove(
     return Trial(proof)
 
 
-async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], str, Snapshot]:
-    """Make the database as the target is.
+async def rebuild(
+    target: Snapshot, ground: Ground, moving: Collection[ObjectId] = ()
+) -> tuple[Sequence[LeftOut], str, Snapshot]:
+    """Make the database as the target is; what tables that move have from their wholes, by name.
 
     Return what it could not be given; why it is not as the target, empty when it is; and what is
     there.
@@ -101,10 +104,11 @@ async def rebuild(target: Snapshot, ground: Ground) -> tuple[Sequence[LeftOut], 
     refused: dict[ObjectId, str] = {}
     bare, sealed = open_only(target)
     exactly = normalise(bare, EXACTLY)
+    wanted = parts_of(exactly, moving)
     version = ground.session.get_server_version().major
     empty = await ground.read()
     while True:
-        made = way(normalise(empty, EXACTLY), exactly, major=version, refused=refused)
+        made = way(normalise(empty, EXACTLY), wanted, major=version, refused=refused)
         refusal = await _all_or_nothing(ground.session, made.statements)
         if refusal is None or refusal.statement.object in refused:
             break

@@ -7,13 +7,14 @@ rows or rights stand against it, and what differs in the end. Nothing of it stay
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import asyncpg
 
 from pgdrift.core.model import Change, ObjectId, Snapshot
+from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.model import LeftOut, Statement
 from pgdrift.reconcile.holders import Taken, names, others, taken
 from pgdrift.reconcile.running import SETTINGS
@@ -24,6 +25,7 @@ Judge = Callable[[Snapshot, Sequence[LeftOut]], Sequence[Change]]
 # After these the next statement still says something new: rows, values, rights, a lock held.
 _GOES_ON = ("22", "23", "42501", "55P03")
 _NEEDS_COMMIT = "55P04"
+_NO_SUCH_KEY, _NO_SUCH_OBJECT = "42830", "42704"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def _tried(target: Target, statements: Sequence[Statement], judge: Judge) 
         if why := _cannot(statement, left):
             one, goes_on = Tried(statement, skipped=why), True
         else:
-            one, goes_on = await _try(target.session, statement, known)
+            one, goes_on = await _try(target.session, statement, known, left)
         if one.skipped:
             left[statement.object] = LeftOut(statement.object, one.skipped)
         found.append(one)
@@ -104,8 +106,21 @@ def _cannot(statement: Statement, left: dict[ObjectId, LeftOut]) -> str:
     return "what it changes was not made here" if missing else ""
 
 
+def _needs_what_is_left(statement: Statement, state: str, left: Collection[ObjectId]) -> bool:
+    """Tell whether it was refused for want of a key or index that could not be made here."""
+    if state == _NO_SUCH_KEY:
+        tables = {dotted(i.path[:-1]) for i in left if i.kind == "constraint"}
+        return not tables.isdisjoint(statement.step.locks)
+    return state == _NO_SUCH_OBJECT and any(
+        quote_ident(i.path[-1]) in statement.step.sql for i in left
+    )
+
+
 async def _try(
-    session: asyncpg.Connection, statement: Statement, known: dict[int, str]
+    session: asyncpg.Connection,
+    statement: Statement,
+    known: dict[int, str],
+    left: Collection[ObjectId],
 ) -> tuple[Tried, bool]:
     """Return what came of a statement, and whether another makes sense after it."""
     before = await taken(session, known)
@@ -120,6 +135,8 @@ async def _try(
         if state == _NEEDS_COMMIT:
             why = "needs what comes before it committed"
             return Tried(statement, skipped=why), True
+        if _needs_what_is_left(statement, state, left):
+            return Tried(statement, skipped="what it needs was not made here"), True
         said = "\n".join([*words(error), *await _who(session, statement, state)])
         return Tried(statement, seconds, said=said), state.startswith(_GOES_ON)
     seconds = time.monotonic() - began

@@ -17,6 +17,7 @@ from pgdrift.sinks.apprise import AppriseChannel
 from pgdrift.sinks.email import EmailChannel
 from pgdrift.sinks.http import WebhookChannel
 from pgdrift.sinks.pace import UNPACED, Pace
+from pgdrift.sinks.payload import NO_PLANS, Plans
 from pgdrift.sinks.slack import SlackChannel
 from pgdrift.sinks.webhook import SlackWebhookChannel
 
@@ -45,13 +46,18 @@ Channel: TypeAlias = Annotated[
 
 
 async def deliver(
-    channel: Channel, delivery: Delivery, *, link: str | None, marks: Sequence[Mark] = ()
+    channel: Channel,
+    delivery: Delivery,
+    *,
+    link: str | None,
+    marks: Sequence[Mark] = (),
+    plans: Plans = NO_PLANS,
 ) -> Mapping[str, str]:
     """Tell one notice through one channel, in one try; return what to keep for the next notice.
 
     `link` is the address of the web page, if it has one that people can open; `marks` are what
-    people said of the incident and holds. What is returned comes back as `delivery.thread`.
-    Raises SinkError.
+    people said of the incident and holds, `plans` what is kept for incidents. What is returned
+    comes back as `delivery.thread`. Raises SinkError.
     """
     match channel:
         case SlackChannel():
@@ -61,7 +67,7 @@ async def deliver(
         case EmailChannel():
             return await email.send(channel, delivery, link=link)
         case WebhookChannel():
-            return await http.send(channel, delivery, link=link)
+            return await http.send(channel, delivery, link=link, plans=plans)
         case AlertmanagerChannel():
             return await alertmanager.send(channel, delivery, link=link)
         case AppriseChannel():

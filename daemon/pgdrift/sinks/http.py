@@ -47,14 +47,18 @@ class WebhookChannel(BaseModel):
 
 
 async def send(
-    channel: WebhookChannel, delivery: Delivery, *, link: str | None
+    channel: WebhookChannel,
+    delivery: Delivery,
+    *,
+    link: str | None,
+    plans: payload.Plans = payload.NO_PLANS,
 ) -> Mapping[str, str]:
     """Tell one notice; return the incident's id. Raises SinkError."""
     delivery = own(delivery, "incident")
     url = await read_url(channel.url, channel.url_file)
     secret = await read_secret("secret", channel.secret, channel.secret_file)
     rotates = channel.url_file is not None or channel.secret_file is not None
-    body = payload.body(delivery, link=link)
+    body = payload.body(delivery, link=link, plans=plans)
     headers = signed(_key(secret, channel), delivery.id, int(time.time()), body)
     await post(url, body, headers, rotates=rotates)
     return {"incident": delivery.notice.incident.id}

@@ -6,15 +6,15 @@ A digest says of each incident how it stands, in few lines; any other mail says 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from pgdrift.core.alerts.incident import Delivery, Incident, Notice, Reason
+from pgdrift.core.alerts.incident import Delivery, Notice, Reason
 from pgdrift.core.alerts.plannable import can_be_planned
 from pgdrift.core.model import ChangeClass, Finding
 from pgdrift.core.shown import render
 from pgdrift.sinks.blocks import REPEATED, incident_url
+from pgdrift.sinks.slack_words import plan_page
 
 _MOST_FINDINGS = 30
 _MOST_LINES = 20
@@ -92,19 +92,19 @@ def _one(delivery: Delivery, link: str | None) -> dict[str, Any]:
         "mood": told,
         "color": _COLORS[told],
         "url": incident_url(link, incident) if link else "",
-        "plan": _plan(incident, link),
+        "plan": _plan(notice, link),
         "foot": f"pgdrift, incident {render.one_line(incident.id)}, open since"
         f" {_at(incident.opened_at)}, told {_at(notice.at)}",
     }
 
 
-def _plan(incident: Incident, link: str | None) -> str:
+def _plan(notice: Notice, link: str | None) -> str:
     """Say where the plan is that is made for an incident; it comes a moment after the mail."""
-    if not can_be_planned(incident):
+    incident = notice.incident
+    if _resolved(notice) or not can_be_planned(incident):
         return ""
-    id_ = render.one_line(incident.id)
-    where = f"{link.rstrip('/')}/incidents/{quote(incident.id, safe='')}/plan" if link else ""
-    return f"How it can be mended: {where or f'pgdrift plans show {id_}'}"
+    where = plan_page(link, incident) if link else ""
+    return f"How it can be mended: {where or f'pgdrift plans show {render.one_line(incident.id)}'}"
 
 
 def _digest(delivery: Delivery, link: str | None) -> dict[str, Any]:
@@ -137,6 +137,7 @@ def _incident(notice: Notice, link: str | None) -> dict[str, Any]:
         "id": render.one_line(incident.id),
         "since": _at(incident.opened_at),
         "url": incident_url(link, incident) if link else "",
+        "plan": _plan(notice, link),
     }
 
 

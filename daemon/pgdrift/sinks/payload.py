@@ -4,17 +4,20 @@ The models are the contract: their JSON Schema is `docs/webhook.schema.json`. Kn
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from pgdrift.core.alerts.facts import about
 from pgdrift.core.alerts.incident import Delivery, Incident, Notice, Reason, State
+from pgdrift.core.alerts.plannable import can_be_planned
 from pgdrift.core.model import DRILL, ChangeClass, ChangeType, Confidence, Direction, Severity
 from pgdrift.core.model import Finding as ModelFinding
 from pgdrift.core.shown import render
 from pgdrift.sinks.blocks import incident_url
+from pgdrift.sinks.slack_words import plan_page
 from pgdrift.sinks.thread import notices
 
 _MOST_FINDINGS = 200
@@ -106,6 +109,19 @@ class IncidentBody(_Part):
     )
 
 
+class PlanBody(_Part):
+    """The plan that is made for an incident, and applied by people alone."""
+
+    id: str | None = Field(
+        description="of the plan as it is kept: pgdrift plans export ID; null: none is yet, which"
+        " takes a moment, or none is made by itself"
+    )
+    current: bool = Field(description="it is of all that the incident tells now")
+    url: str | None = Field(
+        description="its page, or why there is none, where web.public_url is set"
+    )
+
+
 class NoticeBody(_Part):
     """One decision to tell: how an incident stands, and why that is told now."""
 
@@ -120,6 +136,9 @@ class NoticeBody(_Part):
     headline: str = Field(description="all of it on one line, for people")
     url: str | None = Field(description="page of the environment, where web.public_url is set")
     incident: IncidentBody = Field(description="the incident as it stands")
+    plan: PlanBody | None = Field(
+        description="how it can be mended; null: no plan can, or it is over"
+    )
     findings: list[FindingBody] = Field(description="the gravest first, 200 at most")
     findings_total: int = Field(description="how many there are")
     new: list[str] = Field(description="kind:name of what came since the last notice")
@@ -139,14 +158,19 @@ class MessageBody(_Part):
     notices: list[NoticeBody] = Field(min_length=1, description="one; several in a digest")
 
 
-def body(delivery: Delivery, *, link: str | None) -> bytes:
+Plans: TypeAlias = Mapping[str, tuple[str, str]]
+"""By incident the plan that is kept for it, and of which findings that is."""
+NO_PLANS: Plans = {}
+
+
+def body(delivery: Delivery, *, link: str | None, plans: Plans = NO_PLANS) -> bytes:
     """Return the message as ASCII JSON: no character of a name can be anything but data."""
     message = MessageBody(
         version=1,
         delivery=delivery.id,
         channel=delivery.channel,
         repeated=delivery.uncertain,
-        notices=[_notice(n, group, link) for group, n in notices(delivery)],
+        notices=[_notice(n, group, link, plans) for group, n in notices(delivery)],
     )
     return json.dumps(message.model_dump(mode="json", by_alias=True)).encode("ascii")
 
@@ -158,7 +182,7 @@ def schema() -> str:
     return json.dumps(made, indent=2) + "\n"
 
 
-def _notice(notice: Notice, group: str, link: str | None) -> NoticeBody:
+def _notice(notice: Notice, group: str, link: str | None, plans: Plans) -> NoticeBody:
     incident = notice.incident
     return NoticeBody(
         id=notice.id,
@@ -169,12 +193,22 @@ def _notice(notice: Notice, group: str, link: str | None) -> NoticeBody:
         headline=render.headline(notice),
         url=incident_url(link, incident) if link else None,
         incident=_incident(incident),
+        plan=_plan(notice, link, plans),
         findings=_findings(incident.findings),
         findings_total=len(incident.findings),
         new=list(notice.new[:_MOST_FINDINGS]),
         gone=_findings(notice.gone),
         gone_total=len(notice.gone),
     )
+
+
+def _plan(notice: Notice, link: str | None, plans: Plans) -> PlanBody | None:
+    incident = notice.incident
+    if notice.reason is Reason.RESOLVED or not can_be_planned(incident):
+        return None
+    id_, of = plans.get(incident.id, ("", ""))
+    url = plan_page(link, incident) if link else None
+    return PlanBody(id=id_ or None, current=bool(id_) and of == about(incident.findings), url=url)
 
 
 def _incident(incident: Incident) -> IncidentBody:

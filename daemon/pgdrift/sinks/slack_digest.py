@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from pgdrift.core.alerts.incident import Notice, Reason
+from pgdrift.core.alerts.plannable import can_be_planned
 from pgdrift.core.shown import render
 from pgdrift.sinks.kit import Block, context, date, fitting, header, mrkdwn, section, size
 from pgdrift.sinks.mrkdwn import code_span, escape
 from pgdrift.sinks.slack_buttons import beside
-from pgdrift.sinks.slack_words import environment_url, mark
+from pgdrift.sinks.slack_words import environment_url, mark, plan_page
 
 _MOST_LINES = 40
 _MOST_UNITS = 9000
@@ -63,4 +64,6 @@ def _line(notice: Notice, link: str | None) -> str:
     small = [f"since {date(incident.opened_at)}", code_span(incident.id)]
     if link:
         small.append(f"<{escape(environment_url(link, incident.environment))}|open in pgdrift>")
+        if notice.reason is not Reason.RESOLVED and can_be_planned(incident):
+            small.append(f"<{escape(plan_page(link, incident))}|plan>")
     return f"{mark(notice)} {words}\n{' · '.join(small)}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from pgdrift.core.alerts.incident import Notice, Reason
+from pgdrift.core.alerts.incident import Incident, Notice, Reason
 from pgdrift.core.model import Severity
 from pgdrift.sinks.kit import Block, section
 from pgdrift.sinks.mrkdwn import escape
@@ -24,6 +24,11 @@ def mark(notice: Notice) -> str:
 def environment_url(link: str, environment: str) -> str:
     """Return the page of an environment."""
     return f"{link.rstrip('/')}/environments/{quote(environment, safe='')}"
+
+
+def plan_page(link: str, incident: Incident) -> str:
+    """Return the page of the plan that is made for an incident, or of why there is none yet."""
+    return f"{link.rstrip('/')}/incidents/{quote(incident.id, safe='')}/plan"
 
 
 def mentioned(names: Iterable[str]) -> list[Block]:

@@ -17,6 +17,7 @@ from pgdrift.core.alike.inherited import inherited
 from pgdrift.core.alike.majors import majors
 from pgdrift.core.alike.normalise import Options
 from pgdrift.core.alike.spelling import Dispute, Settled, Spelt, disputes, spellings
+from pgdrift.core.alike.wholes import wholes
 from pgdrift.core.model import Snapshot
 
 __all__ = ["Settled", "Spelt", "align", "keep_up", "unsettled"]
@@ -67,6 +68,7 @@ def _aligned(
         told = retold(told, hosts(told))
     if not options.inherited:
         told = retold(told, inherited(told))
+        told = retold(told, wholes(told))
     return as_told(_spelt(told, options, settled))
 
 

@@ -17,7 +17,9 @@ NAMED_AFTER = "named_after"
 """What a name that the server makes would be made of: its owner, a label, names of columns."""
 AS_INITDB = "as_initdb"
 """Whether the owner of a schema is the one that initdb gave it."""
-_ASIDE = frozenset({NAMED_AFTER, AS_INITDB})
+FROM_ITS_WHOLE = "from_its_whole"
+"""What a partition's parts of the whole's indexes and keys are called."""
+_ASIDE = frozenset({NAMED_AFTER, AS_INITDB, FROM_ITS_WHOLE})
 
 Attributes = Mapping[str, Value]
 Rule = Callable[[Attributes], Attributes]

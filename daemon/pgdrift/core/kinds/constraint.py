@@ -17,14 +17,15 @@ from pgdrift.core.kinds.fragments import (
 from pgdrift.core.model import ChangeClass
 
 # What a partition or a child has from its parent is spoken for by the parent's, unless it is not
-# like it. (A foreign key to a partitioned table has rows of its own for the parts of that table.)
+# like it, or the whole's index lacks a part. (A foreign key to a partitioned table has rows of its
+# own for the parts of that table.)
 _LIKE_ITS_WHOLE = """EXISTS (SELECT FROM pg_catalog.pg_constraint w
         LEFT JOIN (pg_catalog.pg_index wx JOIN pg_catalog.pg_class wi ON wi.oid = wx.indexrelid)
             ON wx.indexrelid = w.conindid AND w.contype IN ('p', 'u', 'x')
         WHERE w.oid = k.conparentid AND (w.conrelid = k.conrelid OR (
             pg_catalog.pg_get_constraintdef(w.oid) = pg_catalog.pg_get_constraintdef(k.oid)
             AND d.description IS NULL AND xd.description IS NULL
-            AND COALESCE(x.indisvalid AND x.indisready AND NOT x.indisclustered
+            AND COALESCE(x.indisvalid AND x.indisready AND NOT x.indisclustered AND wx.indisvalid
                 AND wi.reltablespace = i.reltablespace
                 AND wi.reloptions IS NOT DISTINCT FROM i.reloptions, true)
             AND COALESCE(g.enabled, 'O') IN ('O', (SELECT pg_catalog.min(wg.tgenabled::text)
@@ -126,6 +127,14 @@ KIND = Kind(
                 A="always",
             ),
             ChangeClass.SECURITY,
+        ),
+        # Of which table it is a part: one just like it may stand for itself.
+        Attribute(
+            "part_of",
+            "CASE WHEN k.conparentid <> 0 THEN (SELECT w.conrelid::pg_catalog.regclass::text"
+            " FROM pg_catalog.pg_constraint w"
+            " WHERE w.oid = k.conparentid AND w.conrelid <> k.conrelid) END",
+            ChangeClass.STRUCTURE,
         ),
         Attribute("valid", "x.indisvalid AND x.indisready AND x.indislive", ChangeClass.STRUCTURE),
         Attribute("options", sorted_set("i.reloptions"), ChangeClass.PERFORMANCE),

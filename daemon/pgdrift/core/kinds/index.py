@@ -24,12 +24,15 @@ _TARGETS = """CASE WHEN x.indexprs IS NOT NULL THEN (
     SELECT pg_catalog.array_agg(a.attnum || ': ' || a.attstattarget ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.oid AND a.attstattarget >= 0) END"""
 
-# The part of a partitioned index is spoken for by the whole, unless it is not like it.
+# The part of a partitioned index is spoken for by the whole, unless it is not like it, or the whole
+# is not valid: then some partition may have no part.
 _LIKE_ITS_WHOLE = f"""(i.relispartition AND x.indisvalid AND x.indisready
     AND NOT x.indisclustered AND {_TARGETS} IS NULL AND d.description IS NULL
     AND EXISTS (SELECT FROM pg_catalog.pg_inherits h
                 JOIN pg_catalog.pg_class w ON w.oid = h.inhparent
-                WHERE h.inhrelid = i.oid AND w.reltablespace = i.reltablespace
+                JOIN pg_catalog.pg_index wx ON wx.indexrelid = w.oid
+                WHERE h.inhrelid = i.oid AND wx.indisvalid
+                    AND w.reltablespace = i.reltablespace
                     AND w.reloptions IS NOT DISTINCT FROM i.reloptions))"""
 
 _FOR_ITSELF = """NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k

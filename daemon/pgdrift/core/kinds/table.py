@@ -55,6 +55,22 @@ REPLICA_IDENTITY = Attribute(
     ChangeClass.BEHAVIOUR,
 )
 
+# What a partition has of indexes, keys and foreign keys of the whole goes by names of its own,
+# which nobody compares: `index whole.own`. Whoever plans that it leaves has to know them.
+_FROM_ITS_WHOLE = """CASE WHEN c.relispartition THEN ARRAY(
+    SELECT ('index ' || pg_catalog.quote_ident(wi.relname) || '.'
+        || pg_catalog.quote_ident(i.relname)) COLLATE "C"
+    FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+        JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.oid
+        JOIN pg_catalog.pg_class wi ON wi.oid = h.inhparent
+    WHERE x.indrelid = c.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+        WHERE k.conindid = i.oid AND k.conrelid = c.oid AND k.contype IN ('p', 'u', 'x'))
+    UNION ALL SELECT ('constraint ' || pg_catalog.quote_ident(w.conname) || '.'
+        || pg_catalog.quote_ident(k.conname)) COLLATE "C"
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_constraint w ON w.oid = k.conparentid
+    WHERE k.conrelid = c.oid AND w.conrelid <> c.oid AND k.contype IN ('p', 'u', 'x', 'f')
+    ORDER BY 1) END"""
+
 KIND = Kind(
     name="table",
     cls=ChangeClass.STRUCTURE,
@@ -93,6 +109,7 @@ KIND = Kind(
         OPTIONS,
         REPLICA_IDENTITY,
         tablespace("c"),
+        Attribute("from_its_whole", _FROM_ITS_WHOLE, ChangeClass.COSMETIC),
         owner("c.relowner"),
         COMMENT,
     ),

@@ -12,6 +12,7 @@ from pgdrift.core.alike.align import Settled, align
 from pgdrift.core.alike.normalise import Options, normalise
 from pgdrift.core.model import ObjectId, Snapshot
 from pgdrift.core.plan.model import End, Plan
+from pgdrift.core.plan.parts import with_parts
 from pgdrift.core.plan.planning import way
 
 _NOTHING: Mapping[ObjectId, str] = {}
@@ -43,6 +44,7 @@ def make_plan(
     asked, options = options, replace(options, inherited=True)
     target = normalise(sides[0], options)
     source = align(normalise(sides[1], options), target, options, settled)
+    target, source = with_parts(target, source)
     major = sides[0].server_version // 10000
     ends = [End(n, s.root, s.server_version) for n, s in zip(names, sides, strict=True)]
     up = way(target, source, major=major, online=online, refused=refused[0])

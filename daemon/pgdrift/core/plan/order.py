@@ -36,6 +36,7 @@ _RELATIONS = frozenset("table foreign_table view materialized_view sequence inde
 _TYPES = frozenset(
     "enum domain composite_type range base_type table foreign_table view materialized_view".split()
 )
+_PARTS = frozenset({"index", "constraint"})
 _ROUTINES = frozenset({"function", "procedure", "aggregate"})
 
 
@@ -132,9 +133,9 @@ def _by_what_will_be(found: Units, drawn: Draft) -> Iterator[Edge]:
                 continue
             if dependent in drawn.let_go:
                 yield before, Key(Verb.FINISH, dependent)
-            if making is None:
+            if making is None or _is_of_what_joins(dependent, used, drawn):
                 continue
-            if _is_part_of_whole(there.get(dependent), used, there):
+            if _is_part_of_whole(there.get(dependent), used, there) and not _waits(used, there):
                 yield making, before
                 if used in found.dropping:
                     yield found.dropping[used], making  # it took the part along
@@ -153,13 +154,24 @@ def _is_part_of_whole(
     found: Object | None, used: ObjectId, there: Mapping[ObjectId, Object]
 ) -> bool:
     """Tell whether an index or constraint of a partition is made before that of the whole."""
-    if found is None or used.kind != found.id.kind or used.kind not in {"index", "constraint"}:
+    if found is None or used.kind != found.id.kind or used.kind not in _PARTS:
         return False
     if used.kind == "index":
         return split_dotted(text(found, "partition_of")) == used.path
     table = there.get(found.parent) if found.parent else None
     parents = texts(table.attributes.get("inherits")) if table else []
     return used.path[:-1] in map(split_dotted, parents)
+
+
+def _is_of_what_joins(i: ObjectId, table: ObjectId, drawn: Draft) -> bool:
+    """Tell whether something is made before its table is changed: see `_keys_and_indexes`."""
+    found = drawn.world.there.get(i) if i.kind in _PARTS else None
+    return found is not None and found.parent == table and drawn.world.joins(found)
+
+
+def _waits(whole: ObjectId, there: Mapping[ObjectId, Object]) -> bool:
+    """Tell whether a whole is made without its parts, which are attached to it one by one."""
+    return whole in there and there[whole].attributes.get("valid") is False
 
 
 def _owned(found: Object | None, used: ObjectId) -> bool:
@@ -189,6 +201,8 @@ def _of_one(found: Units, drawn: Draft, i: ObjectId) -> Iterator[Edge]:
         yield make, Key(Verb.CHANGE, parent)
         yield change, Key(Verb.CHANGE, parent)
         return
+    if _is_of_what_joins(i, parent, drawn):
+        return
     for above in chain([found.making[parent]] if parent in found.making else []):
         yield above, make
         if WRITERS[i.kind].given:
@@ -199,6 +213,8 @@ def _family(found: Units, drawn: Draft) -> Iterator[Edge]:
     """Give what keeps columns of a whole from what leaves it, and from what joins it."""
     world = drawn.world
     for i, names in drawn.changed.items():
+        if i.kind == "table" and not {"inherits", "partition_bound"}.isdisjoint(names):
+            yield from _keys_and_indexes(found, drawn, i)
         if "inherits" not in names:
             continue
         change = Key(Verb.CHANGE, i)
@@ -210,6 +226,25 @@ def _family(found: Units, drawn: Draft) -> Iterator[Edge]:
             for gone in world.children_here.get(ObjectId("table", split_dotted(joined)), ()):
                 if gone.kind in {"column", "constraint"} and gone in found.dropping:
                     yield found.dropping[gone], change
+
+
+def _keys_and_indexes(found: Units, drawn: Draft, table: ObjectId) -> Iterator[Edge]:
+    """Give what of a table becomes a part with it before that, and what was one after it left."""
+    world, change = drawn.world, Key(Verb.CHANGE, table)
+    for i in world.children.get(table, ()):
+        if i.kind in _PARTS:
+            make = Key(Verb.MAKE, i)
+            if world.joins(world.there[i]):
+                yield make, change
+                yield Key(Verb.CHANGE, i), change
+            elif world.leaves(world.there[i]):
+                yield change, make
+    for i in world.children_here.get(table, ()):
+        if i.kind in {"column", *_PARTS} and (drop := found.dropping.get(i)):
+            if i.kind in _PARTS and world.leaves(world.here[i]):
+                yield change, drop
+            elif world.joins(world.here[i]):
+                yield drop, change  # a partition has no column that its whole has not
 
 
 def _owners(found: Units, drawn: Draft) -> Iterator[Edge]:
@@ -274,6 +309,9 @@ def _claims(found: Object) -> Iterable[tuple[object, ...]]:
     if i.kind == "constraint":
         # Behind some there is an index of the same name.
         yield "relation", (i.path[0], i.path[-1])
+        # A table has one primary key, whatever it is called.
+        if text(found, "type") == "primary key":
+            yield "primary key", i.path[:-1]
         # And a column has one that says it is not NULL.
         if (said := text(found, "definition")).startswith("NOT NULL "):
             yield "not null", i.path[:-1], said.split(" NO INHERIT")[0]

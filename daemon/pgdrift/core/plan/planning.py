@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-from pgdrift.core.alike.normalise import NAMED_AFTER
+from pgdrift.core.alike.normalise import FROM_ITS_WHOLE, NAMED_AFTER
 from pgdrift.core.compare import compare
 from pgdrift.core.digest import canonical
 from pgdrift.core.model import Object, ObjectId, Snapshot
@@ -21,6 +21,7 @@ from pgdrift.core.plan.units import Key, Units, units
 from pgdrift.core.renamed import with_renames
 
 _MOST_HANGING = 20
+_NO_SIGNS = frozenset({NAMED_AFTER, FROM_ITS_WHOLE, "position"})
 _NOTHING: Mapping[ObjectId, str] = {}
 
 
@@ -41,7 +42,7 @@ def way(
     """
     depends = (list(_renamed_pairs(before)), list(_renamed_pairs(after)))
     drawn = draft(before, after, depends, major=major, online=online)
-    said = {i: f"the server refuses it: {why}" for i, why in refused.items()}
+    said = {_whose(i, after): f"the server refuses it: {why}" for i, why in refused.items()}
     leave_alone(drawn, {**said, **undone})
     rebuild(drawn)
     with_world(drawn, all_made(drawn), all_gone(drawn))
@@ -54,6 +55,14 @@ def way(
         _hanging(drawn, deeds),
         impacts(drawn, depends[0]),
     )
+
+
+def _whose(i: ObjectId, after: Snapshot) -> ObjectId:
+    """Return what a statement was for: the index of a key is built for that, and is no object."""
+    if i.kind != "index" or i in after.objects:
+        return i
+    keys = (k for k in after.objects if k.kind == "constraint" and k.path[-1] == i.path[-1])
+    return next((k for k in keys if k.path[0] == i.path[0] and len(k.path) > 2), i)
 
 
 def _renamed_pairs(snapshot: Snapshot) -> Iterator[tuple[ObjectId, ObjectId]]:
@@ -78,7 +87,7 @@ def _signs(found: Object) -> Iterator[Hashable]:
     """Give what an object is known by whatever its name: its OID, or all that it is."""
     if found.oid:
         yield found.id.kind, found.oid
-    said = {n: v for n, v in found.attributes.items() if n not in {NAMED_AFTER, "position"}}
+    said = {n: v for n, v in found.attributes.items() if n not in _NO_SIGNS}
     yield found.id.kind, found.id.path[:-1], canonical(said)
 
 

@@ -23,6 +23,9 @@ _MADE_WITH_THEIR_OWN = frozenset({"table", "foreign_table", "schema", "extension
 
 def rebuild(drawn: Draft) -> None:
     """Complete a draft by all that has to be rebuilt or let go."""
+    for whole in _losing_a_part(drawn):
+        drawn.rebuilt.add(whole)
+        drawn.changed.pop(whole, None)
     retyped = {i for i, names in drawn.changed.items() if _retyped(i, names)}
     waiting = [*sorted(drawn.removed), *sorted(drawn.rebuilt), *sorted(retyped)]
     seen: set[ObjectId] = set()
@@ -37,6 +40,21 @@ def rebuild(drawn: Draft) -> None:
             if _hangs(drawn, hanging, i, retyped=i in retyped):
                 waiting += _give_way(drawn, hanging, i)
     _leave_what_needs_what_is_left(drawn)
+
+
+def _losing_a_part(drawn: Draft) -> set[ObjectId]:
+    """Return the indexes and keys of which a part goes, which only a new one does without."""
+    world, losing = drawn.world, set[ObjectId]()
+    for i in (*drawn.removed, *drawn.rebuilt):
+        part = world.here[i]
+        whole = world.whole_of(part) if i.kind in {"index", "constraint"} else None
+        will_be = world.there.get(whole) if whole else None
+        if whole is None or will_be is None or world.leaves(part):
+            continue
+        still = i in world.there and world.whole_of(world.there[i]) == whole
+        if will_be.attributes.get("valid") is False and not still:
+            losing.add(whole)
+    return losing
 
 
 def _retyped(i: ObjectId, names: Iterable[str]) -> bool:

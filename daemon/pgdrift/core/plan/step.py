@@ -118,7 +118,9 @@ class World:
         """Return of an index or constraint of a partition the one that it is a part of."""
         i = part.id
         for uses, objects in ((self.uses, self.there), (self.uses_here, self.here)):
-            table = objects.get(part.parent) if part.parent else None
+            # Of one name before and after only one may be a part.
+            is_of_it = objects.get(i) is part
+            table = objects.get(part.parent) if is_of_it and part.parent else None
             if table is not None and table.attributes.get("partition_bound"):
                 for used in sorted(uses.get(i, ())):
                     of = objects.get(used)
@@ -136,22 +138,39 @@ class World:
         was = self.here.get(part.parent) if part.parent else None
         will_be = self.there.get(part.parent) if part.parent else None
         bound = was.attributes.get("partition_bound") if was else None
-        return bool(bound and will_be and will_be.attributes.get("partition_bound") != bound)
+        if not was or not will_be or not bound:
+            return False
+        return will_be.attributes.get("partition_bound") != bound or _whole(was) != _whole(will_be)
+
+    def joins(self, part: Object) -> bool:
+        """Tell whether the table of an index or constraint becomes a partition that it was not."""
+        was = self.here.get(part.parent) if part.parent else None
+        will_be = self.there.get(part.parent) if part.parent else None
+        return bool(was and will_be and _whole(will_be) and _whole(was) != _whole(will_be))
 
     def comes_along(self, part: Object) -> bool:
         """Tell whether it is there because its whole is, before the plan or after it."""
         whole = self.whole_of(part)
-        return (
-            whole is not None
-            and whole in self.here
-            and whole not in self.gone
-            and part.parent in self.here
-            and part.parent not in self.gone
-        )
+        if whole is None or whole not in self.here or whole in self.gone:
+            return False
+        if self.joins(part):
+            # A foreign key is called as the whole's; what has an index as the server likes.
+            is_key = part.attributes.get("type") == "foreign key"
+            return is_key and part.id.path[-1] == whole.path[-1]
+        lacks_some = self.here[whole].attributes.get("valid") is False
+        if lacks_some and part.id not in self.here:
+            return False
+        return part.parent in self.here and part.parent not in self.gone
 
     def parts(self, of: ObjectId, kind: str) -> list[Object]:
         """Return the parts of one kind that an object is to have."""
         return [self.there[i] for i in self.children.get(of, ()) if i.kind == kind]
+
+
+def _whole(table: Object) -> tuple[object, ...]:
+    """Return of what a table is a partition; nothing for none."""
+    parents = table.attributes.get("inherits") if table.attributes.get("partition_bound") else ()
+    return tuple(parents) if isinstance(parents, list | tuple) else ()
 
 
 def _is_part(part: Object, of: Object) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
-from pgdrift.core.model import Object
+from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.kinds.beside import built_beside
 from pgdrift.core.plan.kinds.common import comment_on, options, targets
+from pgdrift.core.plan.kinds.indexes import gets_parts
 from pgdrift.core.plan.kinds.neighbours import holds_rows, referred_to, tables_of_type
 from pgdrift.core.plan.kinds.tables import identity
 from pgdrift.core.plan.sql import has, last, text, upto, when
@@ -71,6 +73,40 @@ def _add(found: Object, world: World) -> Iterator[Step]:
         down = Below.NOTHING if only else Below.ALL
         yield Step(head, "", lock, on, below=down, scans=scans, fails=fails, note=note)
     yield from _details(found, world)
+    if _is_to_be_attached(found, world):
+        yield _attached(found, world)
+
+
+def _is_to_be_attached(found: Object, world: World) -> bool:
+    """Tell whether a key becomes a part by being told so: not with its table, nor its whole."""
+    whole = world.whole_of(found)
+    if whole is None or text(found, "type") not in _BY_INDEX or world.joins(found):
+        return False
+    waits = world.there[whole].attributes.get("valid") is False
+    return whole not in world.made or waits
+
+
+def _attached(found: Object, world: World) -> Step:
+    whole = cast("ObjectId", world.whole_of(found))
+    said = f"ALTER INDEX {index_of(world.there[whole])} ATTACH PARTITION {index_of(found)}"
+    return Step(said, "attach", _HARD, (upto(found),))
+
+
+def _part_of(before: Object, after: Object, world: World) -> Iterator[Step]:
+    if has(after, "part_of") and _is_to_be_attached(after, world):
+        yield _attached(after, world)
+
+
+def _valid(before: Object, after: Object, world: World) -> Iterator[Step]:
+    """Leave it to the parts that are attached: the last of them makes the whole valid."""
+    return iter(())
+
+
+def _is_made_anew(before: Object, after: Object, world: World) -> bool:
+    if text(before, "part_of") not in {"", text(after, "part_of")} and not world.leaves(after):
+        return True
+    changes = has(before, "valid") != has(after, "valid")
+    return (changes and not gets_parts(after, world)) or _more_than_validated(before, after, world)
 
 
 def _validated(found: Object, world: World) -> Step:
@@ -240,9 +276,15 @@ def _index_comment(_: Object, after: Object, _world: World) -> Iterator[Step]:
     yield comment_on(f"INDEX {index_of(after)}", after.attributes["index_comment"])
 
 
+def _is_another(before: Object, after: Object, _: World) -> bool:
+    """Tell whether all that two constraints have in common is the name."""
+    return text(before, "type") != text(after, "type")
+
+
 _TRIGGERS = ByHand(
     "its internal triggers were switched by ALTER TABLE … DISABLE TRIGGER ALL, or are to be;"
-    " that switches all triggers of the table"
+    " that switches all triggers of the table",
+    _is_another,
 )
 
 
@@ -273,7 +315,8 @@ WRITER = Writer(
         "type": REBUILD,
         "definition": _definition,
         "enabled": _TRIGGERS,
-        "valid": REBUILD,
+        "part_of": _part_of,
+        "valid": _valid,
         "options": _options,
         "statistics": _statistics,
         "clustered": _clustered,
@@ -281,7 +324,7 @@ WRITER = Writer(
         "index_comment": _index_comment,
     },
     drop=_drop,
-    unless=_more_than_validated,
+    unless=_is_made_anew,
     lacks=_lacks,
     by_hand=_unlike_its_whole,
     stays=_unlike_its_whole,

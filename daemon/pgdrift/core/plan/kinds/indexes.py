@@ -46,9 +46,15 @@ def _index(found: Object, world: World) -> Iterator[Step]:
     yield from targets(f"ALTER INDEX {whole(found)}", (), found.attributes.get("statistics"))
     if has(found, "clustered"):
         yield _cluster(found)
-    whole_index = text(found, "partition_of")
-    if whole_index and ObjectId("index", split_dotted(whole_index)) not in world.made:
+    if _is_to_be_attached(found, world):
         yield _attached(found)
+
+
+def _is_to_be_attached(found: Object, world: World) -> bool:
+    """Tell whether an index becomes a part by being told so: not with its table, nor its whole."""
+    of = ObjectId("index", split_dotted(text(found, "partition_of")))
+    waits = of in world.there and _waits_for_parts(world.there[of], world)
+    return bool(of.path) and not world.joins(found) and (of not in world.made or waits)
 
 
 def _have_it(found: Object, world: World) -> frozenset[ObjectId]:
@@ -136,12 +142,32 @@ def _tablespace(_: Object, after: Object, _world: World) -> Iterator[Step]:
 
 
 def _partition_of(before: Object, after: Object, world: World) -> Iterator[Step]:
-    if ObjectId("index", split_dotted(text(after, "partition_of"))) not in world.made:
+    if has(after, "partition_of") and _is_to_be_attached(after, world):
         yield _attached(after)
 
 
-def _leaves_its_whole(before: Object, after: Object, _: World) -> bool:
-    return text(before, "partition_of") not in {"", text(after, "partition_of")}
+def _valid(before: Object, after: Object, world: World) -> Iterator[Step]:
+    """Leave it to the parts that are attached: the last of them makes the whole valid."""
+    return iter(())
+
+
+def _is_made_anew(before: Object, after: Object, world: World) -> bool:
+    leaves = text(before, "partition_of") not in {"", text(after, "partition_of")}
+    if leaves and not world.leaves(after):
+        return True
+    return has(before, "valid") != has(after, "valid") and not gets_parts(after, world)
+
+
+def gets_parts(whole: Object, world: World) -> bool:
+    """Tell whether parts that an index or key lacks are attached to it, and so it is valid."""
+    if not has(whole, "valid"):
+        return False
+    for i in world.used.get(whole.id, ()):
+        if i in world.there and world.whole_of(world.there[i]) == whole.id:
+            was = world.here.get(i)
+            if was is None or whole.id not in world.uses_here.get(i, ()):
+                return True
+    return False
 
 
 INDEX = Writer(
@@ -153,7 +179,7 @@ INDEX = Writer(
         "unique": REBUILD,
         "definition": REBUILD,
         "partition_of": _partition_of,
-        "valid": REBUILD,
+        "valid": _valid,
         "clustered": _clustered,
         "statistics": _statistics,
         "tablespace": _tablespace,
@@ -164,7 +190,7 @@ INDEX = Writer(
         if found.attributes.get("valid") is False and not _of_partitioned(found, world)
         else {}
     ),
-    unless=_leaves_its_whole,
+    unless=_is_made_anew,
 )
 
 

@@ -74,10 +74,14 @@ def joined(part: Object, world: World, on_parent: Lock = Lock.ACCESS_EXCLUSIVE) 
 
 
 def _shared_keys(part: Object, parents: list[str], world: World) -> set[str]:
-    if part.id not in world.here or has(world.here[part.id], "partition_bound"):
-        return set()
-    own = set(_referred(dotted(part.id.path), world, world.here))
-    return own & {o for p in parents for o in _referred(p, world)}
+    """Return what is referred to by keys that are there, or made, before a table joins."""
+    own = {
+        referred_to(world.there[i])
+        for i in world.children.get(part.id, ())
+        if i.kind == "constraint" and world.joins(world.there[i])
+        if not (i in world.made and world.comes_along(world.there[i]))
+    }
+    return own & {o for p in parents for o in _referred(p, world)} - {""}
 
 
 def reads_the_default(part: Object, world: World) -> bool:

@@ -108,6 +108,11 @@ def _force(_: Object, after: Object, _world: World) -> Iterator[Step]:
 
 def _family(before: Object, after: Object, world: World) -> Iterator[Step]:
     old, new = (texts(o.attributes.get("inherits")) for o in (before, after))
+    if has(before, "partition_bound") and has(after, "partition_bound") and old == new:
+        # What it has from the whole it has again when it is back.
+        yield from (_detached(before, p, world) for p in old)
+        yield from (_attached(after, p, world) for p in new)
+        return
     if has(before, "partition_bound"):
         yield from (_detached(before, p, world) for p in old)
         # What it had from the whole it keeps as its own.
