@@ -63,9 +63,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is wrong with a plan's words for a statement; `refused` where the server did not run it."""
+    """What is wrong with a plan's words for a statement; `refused` where the server did not run it.
+
+    `unsaid` is what of it costs more than the plan says.
+    """
 
     wrong: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
     refused: str = ""
 
 
@@ -91,7 +95,9 @@ async def watched(
         with suppress(asyncpg.PostgresError):
             await session.execute("ROLLBACK")
         return Outcome(refused=str(error))
-    return Outcome(tuple(_differing(statement, seen)))
+    found = list(_differing(statement, seen))
+    wrong = tuple(said for said, _ in found)
+    return Outcome(wrong, tuple(said for said, is_more in found if is_more))
 
 
 async def _together(
@@ -188,16 +194,20 @@ def _held(rows: list[asyncpg.Record], were: Mapping[int, asyncpg.Record]) -> See
     return seen
 
 
-def _differing(statement: Statement, seen: Seen) -> Iterator[str]:
+def _differing(statement: Statement, seen: Seen) -> Iterator[tuple[str, bool]]:
+    """Give what is wrong, and whether the server did more than was said."""
     step = statement.step
     said = {n: lock for n, lock in step.locks.items() if n in seen.there}
     for name in sorted({*said, *seen.held}):
         one, other = said.get(name, Lock.NONE), seen.held.get(name, Lock.NONE)
         if one is not other:
-            yield f"said {one or 'no lock'} on {name}, took {other or 'none'}"
+            wrong = f"said {one or 'no lock'} on {name}, took {other or 'none'}"
+            yield wrong, other.rank > one.rank
     if step.on and step.on[0] not in seen.there:
         return
     if bool(seen.rewritten) != step.rewrites:
-        yield f"said rewrites: {step.rewrites}, wrote anew {sorted(seen.rewritten) or 'nothing'}"
+        wrong = f"said rewrites: {step.rewrites}, wrote anew {sorted(seen.rewritten) or 'nothing'}"
+        yield wrong, not step.rewrites
     if not step.rewrites and bool(seen.read) != step.scans:
-        yield f"said scans: {step.scans}, read {sorted(seen.read) or 'nothing'}"
+        wrong = f"said scans: {step.scans}, read {sorted(seen.read) or 'nothing'}"
+        yield wrong, not step.scans
