@@ -16,7 +16,6 @@ from pgdrift.sources.reading import Source
 async def measure(stage: Stage, rounds: int) -> list[Ratio]:
     """Return the ratio of a look after one ALTER TABLE to one that reads all."""
     writer = await asyncpg.connect(stage.dsn)
-    # However few there are: where it pays is for the ratio to say.
     source = Source(lambda: stage.dsn, statement_timeout=600)
     changed = _changes(await writer.fetchval(_TABLE, stage.tables // 2))
     try:
