@@ -9,7 +9,7 @@ from pgdrift.core.model import Object, ObjectId
 from pgdrift.core.names import dotted, quote_ident
 from pgdrift.core.plan.kinds.beside import built_beside
 from pgdrift.core.plan.kinds.common import comment_on, options, targets
-from pgdrift.core.plan.kinds.indexes import gets_parts
+from pgdrift.core.plan.kinds.indexes import gets_parts, valid_by_parts
 from pgdrift.core.plan.kinds.neighbours import holds_rows, referred_to, tables_of_type
 from pgdrift.core.plan.kinds.tables import identity
 from pgdrift.core.plan.sql import has, last, text, upto, when
@@ -95,11 +95,6 @@ def _attached(found: Object, world: World) -> Step:
 def _part_of(before: Object, after: Object, world: World) -> Iterator[Step]:
     if has(after, "part_of") and _is_to_be_attached(after, world):
         yield _attached(after, world)
-
-
-def _valid(before: Object, after: Object, world: World) -> Iterator[Step]:
-    """Leave it to the parts that are attached: the last of them makes the whole valid."""
-    return iter(())
 
 
 def _is_made_anew(before: Object, after: Object, world: World) -> bool:
@@ -316,7 +311,7 @@ WRITER = Writer(
         "definition": _definition,
         "enabled": _TRIGGERS,
         "part_of": _part_of,
-        "valid": _valid,
+        "valid": valid_by_parts,
         "options": _options,
         "statistics": _statistics,
         "clustered": _clustered,

@@ -146,7 +146,7 @@ def _partition_of(before: Object, after: Object, world: World) -> Iterator[Step]
         yield _attached(after)
 
 
-def _valid(before: Object, after: Object, world: World) -> Iterator[Step]:
+def valid_by_parts(before: Object, after: Object, world: World) -> Iterator[Step]:
     """Leave it to the parts that are attached: the last of them makes the whole valid."""
     return iter(())
 
@@ -179,7 +179,7 @@ INDEX = Writer(
         "unique": REBUILD,
         "definition": REBUILD,
         "partition_of": _partition_of,
-        "valid": _valid,
+        "valid": valid_by_parts,
         "clustered": _clustered,
         "statistics": _statistics,
         "tablespace": _tablespace,
