@@ -138,7 +138,7 @@ bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARG
 
 # Killed two hundred times on an alert's way: a quarter of an hour. Then three replicas that share sixty
 # databases, killed, paused and cut off two hundred times: an hour or more. Then EXAMPLES random plans,
-# each proved, run and judged by pg_dump, three to six seconds each on a quiet machine; other ones each
+# each proved, run and judged by pg_dump: some seconds for each, on a busy machine ten; other ones each
 # time, and the last lines say how many were tried. Then as many random schemas, and a hunt through HUNT
 # random histories of DDL for one that what moved alone does not tell: a quarter of an hour each.
 .PHONY: soak

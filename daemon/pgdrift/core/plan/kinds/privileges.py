@@ -79,10 +79,14 @@ def _columns(found: Object) -> str:
 
 
 def _is_owners(found: Object, world: World, objects: Mapping[ObjectId, Object]) -> bool:
+    return _owner_of(found, objects) == found.id.path[-1]
+
+
+def _owner_of(found: Object, objects: Mapping[ObjectId, Object]) -> str:
     of = objects.get(found.parent) if found.parent else None
     if of is not None and of.id.kind == "column" and of.parent:
         of = objects.get(of.parent)
-    return of is not None and text(of, "owner") == found.id.path[-1]
+    return text(of, "owner") if of else ""
 
 
 def _give(found: Object, world: World) -> Iterator[Step]:
@@ -108,9 +112,13 @@ def _was_told_by_default(found: Object, world: World) -> bool:
 
 
 def _take(found: Object, world: World) -> Iterator[Step]:
-    to = grantee(found.id.path[-1])
-    if _is_owners(found, world, world.there) and found.id.kind != "column_privilege":
-        yield Step(f"GRANT ALL ON {_on(found)} TO {to}", "grant")
+    to, owner = grantee(found.id.path[-1]), _owner_of(found, world.there)
+    # What an owner lacks goes over to the next one, who is to have all where nothing else is told.
+    its_own = found.id._replace(path=(*found.id.path[:-1], owner))
+    hands_on = _is_owners(found, world, world.here) and owner and its_own not in world.there
+    is_usual = _is_owners(found, world, world.there) or hands_on
+    if is_usual and found.id.kind != "column_privilege":
+        yield Step(f"GRANT ALL ON {_on(found)} TO {grantee(owner)}", "grant")
         return
     if _was_told_by_default(found, world):
         # Back to what it has of itself: a language of the server's own, what makes a range.
