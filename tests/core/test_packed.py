@@ -30,6 +30,21 @@ def test_what_is_packed_comes_out_as_it_was(one: Snapshot) -> None:
     assert (len(held), set(held)) == (len(objects), set(objects))
 
 
+@given(pairs_of_snapshots())
+def test_what_is_unfolded_for_good_is_the_same(pair: tuple[Snapshot, Snapshot]) -> None:
+    one, other = (s.packed for s in pair)
+    retold = one.ruled(lambda o: replace(o, attributes={**o.attributes, "retold": True}))
+    for held in (one, retold):
+        good = held.unfolded()
+        assert dict(good) == dict(held)
+        assert list(good) == list(held)
+        assert good.root == held.root
+        assert good.some(other) == held.some(other)
+        assert ObjectId("table", ("nowhere", "t")) not in good
+        assert dict(good) == dict(held)
+        assert differing(good, other) == differing(held, other)
+
+
 @given(snapshots())
 def test_it_does_not_matter_in_which_order_objects_come(one: Snapshot) -> None:
     turned = packed(dict(reversed(list(one.objects.items()))))

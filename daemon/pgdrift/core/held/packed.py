@@ -53,6 +53,7 @@ class Packed(Mapping[ObjectId, Object]):
         "_open",
         "_root",
         "_rule",
+        "_stays",
         "_told",
         "groups",
         "oids",
@@ -77,6 +78,8 @@ class Packed(Mapping[ObjectId, Object]):
         self._root = ""
         self._firsts = array("I")
         self._open: dict[str, dict[ObjectId, Object]] = {}
+        # Whether all is open, and stays so.
+        self._stays = False
         self._count = sum(map(size, groups.values())) if count is None else count
 
     def __len__(self) -> int:
@@ -101,6 +104,8 @@ class Packed(Mapping[ObjectId, Object]):
 
     def under(self, key: str) -> Mapping[ObjectId, Object]:
         """Return the objects of one group, none where there is no such group."""
+        if self._stays:
+            return self._open.get(key, {})
         # Threads may do this at once: each has what it found, whoever's dict it is kept in.
         if (found := self._open.get(key)) is None:
             found = {o.id: o for o in self._unfold(key)}
@@ -112,6 +117,8 @@ class Packed(Mapping[ObjectId, Object]):
 
     def some(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Object]:
         """Return those of the objects that are there, and unfold nothing but these."""
+        if self._stays:
+            return {i: self[i] for i in ids if i in self}
         found: dict[ObjectId, Object] = {}
         for key, wanted in _by_key(ids).items():
             if (group := self.groups.get(key)) is not None:
@@ -159,6 +166,15 @@ class Packed(Mapping[ObjectId, Object]):
             ids = list(self.under(keys[n]))
             found.update((place, ids[place - firsts[n]]) for place in of_group)
         return found
+
+    def unfolded(self) -> Packed:
+        """Return the same, unfolded for good: for who asks for all of them a dozen times."""
+        if self._stays:
+            return self
+        same = Packed(self.groups, self.oids, self._rule, self._told, self._ground, self._count)
+        same._open = {key: {o.id: o for o in self._unfold(key)} for key in self.groups}
+        same._stays = True
+        return same
 
     def ruled(self, rule: Rule) -> Packed:
         """Return the same objects, each retold by a rule when it is asked for.
@@ -246,6 +262,8 @@ class Packed(Mapping[ObjectId, Object]):
             yield from self._unfold(key)
 
     def _unfold(self, key: str) -> Iterable[Object]:
+        if self._stays:
+            return self.under(key).values()
         if (group := self.groups.get(key)) is None:
             return ()
         return self._ruled(key, unfold(group, self.oids[key]))

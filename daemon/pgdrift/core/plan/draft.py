@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgdrift.core.alike.normalise import set_aside
+from pgdrift.core.alike.normalise import all_set_aside
 from pgdrift.core.compare import compare
 from pgdrift.core.model import ChangeType, Object, ObjectId, Snapshot
 from pgdrift.core.plan.kinds import WRITERS
@@ -169,11 +169,12 @@ def _united(
 
 def _places(snapshot: Snapshot) -> dict[ObjectId, int]:
     """Return where columns stand, which is read and perhaps not compared."""
+    columns = {i: o for i, o in snapshot.objects.items() if i.kind == "column"}
+    read = dict(all_set_aside(snapshot, columns, "position"))
     places: dict[ObjectId, int] = {}
-    for i, found in snapshot.objects.items():
-        if i.kind == "column":
-            place = found.attributes.get("position", set_aside(snapshot, i, "position"))
-            places[i] = place if isinstance(place, int) else 0
+    for i, found in columns.items():
+        place = found.attributes.get("position", read.get(i))
+        places[i] = place if isinstance(place, int) else 0
     return places
 
 

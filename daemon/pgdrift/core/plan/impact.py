@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from pgdrift.core.model import Object, ObjectId
+from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.draft import Draft, Pairs
 from pgdrift.core.plan.model import Impact
 from pgdrift.core.plan.sql import text
@@ -26,7 +26,8 @@ def impacts(drawn: Draft, depends: Pairs) -> tuple[Impact, ...]:
     for dependent, used in depends:
         if dependent not in drawn.world.here:
             outside[used].add(dependent)
-    found = (_impact(drawn, i, outside) for i in sorted(_touched(drawn)))
+    bodies = {i: text(o, "body") for i, o in drawn.world.there.items() if i.kind in _BODIES}
+    found = (_impact(drawn, i, outside, bodies) for i in sorted(_touched(drawn)))
     return tuple(one for one in found if one.said)
 
 
@@ -39,7 +40,12 @@ def _touched(drawn: Draft) -> Iterator[ObjectId]:
             yield i
 
 
-def _impact(drawn: Draft, i: ObjectId, outside: Mapping[ObjectId, set[ObjectId]]) -> Impact:
+def _impact(
+    drawn: Draft,
+    i: ObjectId,
+    outside: Mapping[ObjectId, set[ObjectId]],
+    bodies: Mapping[ObjectId, str],
+) -> Impact:
     world = drawn.world
     parts = {i, *_parts(world.children_here, i)}
     hanging = sorted(_hanging(drawn, parts) - parts)
@@ -51,7 +57,7 @@ def _impact(drawn: Draft, i: ObjectId, outside: Mapping[ObjectId, set[ObjectId]]
         rebuilt=tuple(d for d in goes if d in world.made),
         stays=tuple(d for d in hanging if d not in world.gone),
         outside=tuple(sorted({o for p in around for o in outside.get(p, ())})),
-        mentioned=tuple(_mentioned(drawn, i, {*hanging, *parts})),
+        mentioned=tuple(sorted(_mentioned(i, bodies, {*hanging, *parts}))),
     )
 
 
@@ -74,17 +80,14 @@ def _parts(children: Mapping[ObjectId, tuple[ObjectId, ...]], of: ObjectId) -> I
         yield from _parts(children, part)
 
 
-def _mentioned(drawn: Draft, i: ObjectId, known: set[ObjectId]) -> Iterator[ObjectId]:
+def _mentioned(
+    i: ObjectId, bodies: Mapping[ObjectId, str], known: set[ObjectId]
+) -> Iterator[ObjectId]:
     """Give routines that stay, do not hang on it by pg_depend, and have its name in their body."""
     if i.kind in _UNNAMED:
         return
     names = i.path[1:] if i.kind == "column" else i.path[-1:]
     words = [re.compile(rf"(?<!\w){re.escape(n)}(?!\w)", re.IGNORECASE) for n in names]
-    for other, found in sorted(drawn.world.there.items()):
-        if other.kind in _BODIES and other not in known and _has(found, words):
+    for other, body in bodies.items():
+        if other not in known and all(word.search(body) for word in words):
             yield other
-
-
-def _has(found: Object, words: Iterable[re.Pattern[str]]) -> bool:
-    body = text(found, "body")
-    return all(word.search(body) for word in words)

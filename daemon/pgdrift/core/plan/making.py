@@ -27,6 +27,10 @@ def planned(snapshot: Snapshot, without: Collection[str]) -> Snapshot:
     return replace(snapshot, objects=objects, kinds=kinds, dependencies=depends)
 
 
+def _unfolded(*sides: Snapshot) -> tuple[Snapshot, ...]:
+    return tuple(replace(side, objects=side.packed.unfolded()) for side in sides)
+
+
 def make_plan(
     sides: tuple[Snapshot, Snapshot],
     names: tuple[str, str],
@@ -44,7 +48,8 @@ def make_plan(
     asked, options = options, replace(options, inherited=True)
     target = normalise(sides[0], options)
     source = align(normalise(sides[1], options), target, options, settled)
-    target, source = with_parts(target, source)
+    # What is unfolded stays so: each side is walked through a dozen times.
+    target, source = _unfolded(*with_parts(*_unfolded(target, source)))
     major = sides[0].server_version // 10000
     ends = [End(n, s.root, s.server_version) for n, s in zip(names, sides, strict=True)]
     up = way(target, source, major=major, online=online, refused=refused[0])

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pgdrift.core.alike.normalise import FROM_ITS_WHOLE, NAMED_AFTER
 from pgdrift.core.compare import compare
 from pgdrift.core.digest import canonical
+from pgdrift.core.held.packed import packed
 from pgdrift.core.model import Object, ObjectId, Snapshot
 from pgdrift.core.plan.draft import Draft, draft, leave_alone, with_world
 from pgdrift.core.plan.family import Hanging, below, reaching
@@ -72,12 +73,16 @@ def _renamed_pairs(snapshot: Snapshot) -> Iterator[tuple[ObjectId, ObjectId]]:
     is known by its OID.
     """
     pairs = list(snapshot.dependencies)
-    as_read: Mapping[ObjectId, Object] = snapshot.as_read or {}
-    strange = {i for pair in pairs for i in pair if i not in snapshot.objects and i in as_read}
-    new = (o for i, o in snapshot.objects.items() if strange and i not in as_read)
+    strange = {i for pair in pairs for i in pair} - frozenset(snapshot.objects)
+    read = packed(snapshot.as_read or {})
+    known = read.some(strange)
+    new: Iterable[Object] = ()
+    if known:
+        before = frozenset(read)
+        new = (o for i, o in snapshot.objects.items() if i not in before)
     by_sign = {sign: o.id for o in new for sign in _signs(o)}
     names = {
-        i: next((by_sign[s] for s in _signs(as_read[i]) if s in by_sign), None) for i in strange
+        i: next((by_sign[s] for s in _signs(o) if s in by_sign), None) for i, o in known.items()
     }
     for dependent, used in pairs:
         yield names.get(dependent) or dependent, names.get(used) or used
