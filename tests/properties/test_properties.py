@@ -31,7 +31,7 @@ _ASKED = os.environ.get("PGDRIFT_EXAMPLES")
 pytestmark = [pytest.mark.db, pytest.mark.timeout(36_000 if _ASKED else 600)]
 
 _thorough = settings(
-    max_examples=int(_ASKED or 12),
+    max_examples=int(_ASKED or 8),
     deadline=None,
     derandomize=not _ASKED,  # the same in every run of the tests
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
