@@ -18,6 +18,7 @@ from pgdrift.core.plan.kinds import WRITERS
 from pgdrift.core.plan.kinds.privileges import grantee
 from pgdrift.core.plan.model import Verb
 from pgdrift.core.plan.sql import text, texts
+from pgdrift.core.plan.step import HAVE_PARTS
 from pgdrift.core.plan.units import Key, Units
 
 Edge = tuple[Key, Key]
@@ -36,7 +37,6 @@ _RELATIONS = frozenset("table foreign_table view materialized_view sequence inde
 _TYPES = frozenset(
     "enum domain composite_type range base_type table foreign_table view materialized_view".split()
 )
-_PARTS = frozenset({"index", "constraint"})
 _ROUTINES = frozenset({"function", "procedure", "aggregate"})
 
 
@@ -154,7 +154,7 @@ def _is_part_of_whole(
     found: Object | None, used: ObjectId, there: Mapping[ObjectId, Object]
 ) -> bool:
     """Tell whether an index or constraint of a partition is made before that of the whole."""
-    if found is None or used.kind != found.id.kind or used.kind not in _PARTS:
+    if found is None or used.kind != found.id.kind or used.kind not in HAVE_PARTS:
         return False
     if used.kind == "index":
         return split_dotted(text(found, "partition_of")) == used.path
@@ -165,7 +165,7 @@ def _is_part_of_whole(
 
 def _is_of_what_joins(i: ObjectId, table: ObjectId, drawn: Draft) -> bool:
     """Tell whether something is made before its table is changed: see `_keys_and_indexes`."""
-    found = drawn.world.there.get(i) if i.kind in _PARTS else None
+    found = drawn.world.there.get(i) if i.kind in HAVE_PARTS else None
     return found is not None and found.parent == table and drawn.world.joins(found)
 
 
@@ -232,7 +232,7 @@ def _keys_and_indexes(found: Units, drawn: Draft, table: ObjectId) -> Iterator[E
     """Give what of a table becomes a part with it before that, and what was one after it left."""
     world, change = drawn.world, Key(Verb.CHANGE, table)
     for i in world.children.get(table, ()):
-        if i.kind in _PARTS:
+        if i.kind in HAVE_PARTS:
             make = Key(Verb.MAKE, i)
             if world.joins(world.there[i]):
                 yield make, change
@@ -240,8 +240,8 @@ def _keys_and_indexes(found: Units, drawn: Draft, table: ObjectId) -> Iterator[E
             elif world.leaves(world.there[i]):
                 yield change, make
     for i in world.children_here.get(table, ()):
-        if i.kind in {"column", *_PARTS} and (drop := found.dropping.get(i)):
-            if i.kind in _PARTS and world.leaves(world.here[i]):
+        if i.kind in {"column", *HAVE_PARTS} and (drop := found.dropping.get(i)):
+            if i.kind in HAVE_PARTS and world.leaves(world.here[i]):
                 yield change, drop
             elif world.joins(world.here[i]):
                 yield drop, change  # a partition has no column that its whole has not

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from pgdrift.core.alike.normalise import FROM_ITS_WHOLE, set_aside
 from pgdrift.core.model import Object, ObjectId, Snapshot
 from pgdrift.core.names import dotted, split_dotted
-from pgdrift.core.plan.sql import has, text, texts
-from pgdrift.core.plan.step import by_parent
+from pgdrift.core.plan.sql import text, texts
+from pgdrift.core.plan.step import HAVE_PARTS, by_parent, whole_of
 
-_KINDS = frozenset({"index", "constraint"})
 # Of a part that is not told itself: whatever the whole has of it, the part has not.
 _ITS_OWN = ("comment", "index_comment", "statistics")
 
@@ -47,13 +46,6 @@ def parts_of(side: Snapshot, tables: Collection[ObjectId]) -> Snapshot:
     for table in tables:
         found.unfold(table)
     return found.told()
-
-
-def whole_of(table: Object | None) -> str:
-    """Return of which table a table is a partition; empty for none."""
-    if table is None or not has(table, "partition_bound"):
-        return ""
-    return next(iter(texts(table.attributes.get("inherits"))), "")
 
 
 @dataclass(slots=True)
@@ -141,7 +133,7 @@ def _unfold_where_some_lack(one: _Side, other: _Side) -> None:
         i
         for side in (one.of, other.of)
         for i, o in side.objects.items()
-        if i.kind in _KINDS and o.attributes.get("valid") is False
+        if i.kind in HAVE_PARTS and o.attributes.get("valid") is False
     }
     while waiting:
         i = waiting.pop()

@@ -12,6 +12,7 @@ from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.draft import NO_KIND, Draft
 from pgdrift.core.plan.kinds import WRITERS
 from pgdrift.core.plan.sql import has
+from pgdrift.core.plan.step import HAVE_PARTS
 
 TYPES = frozenset({"enum", "domain", "composite_type", "range", "base_type"})
 # What the server does not carry over by itself when a column beneath it gets another type.
@@ -47,7 +48,7 @@ def _losing_a_part(drawn: Draft) -> set[ObjectId]:
     world, losing = drawn.world, set[ObjectId]()
     for i in (*drawn.removed, *drawn.rebuilt):
         part = world.here[i]
-        whole = world.whole_of(part) if i.kind in {"index", "constraint"} else None
+        whole = world.whole_of(part) if i.kind in HAVE_PARTS else None
         will_be = world.there.get(whole) if whole else None
         if whole is None or will_be is None or world.leaves(part):
             continue

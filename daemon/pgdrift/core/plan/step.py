@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from pgdrift.core.model import Object, ObjectId
 
+HAVE_PARTS = frozenset({"index", "constraint"})
+"""The kinds of which a partition has parts of its whole's."""
+
 
 class Lock(StrEnum):
     """The strongest lock that a statement takes on a table, view or sequence, and its name."""
@@ -140,13 +143,15 @@ class World:
         bound = was.attributes.get("partition_bound") if was else None
         if not was or not will_be or not bound:
             return False
-        return will_be.attributes.get("partition_bound") != bound or _whole(was) != _whole(will_be)
+        return will_be.attributes.get("partition_bound") != bound or whole_of(was) != whole_of(
+            will_be
+        )
 
     def joins(self, part: Object) -> bool:
         """Tell whether the table of an index or constraint becomes a partition that it was not."""
         was = self.here.get(part.parent) if part.parent else None
         will_be = self.there.get(part.parent) if part.parent else None
-        return bool(was and will_be and _whole(will_be) and _whole(was) != _whole(will_be))
+        return bool(was and will_be and whole_of(will_be) and whole_of(was) != whole_of(will_be))
 
     def comes_along(self, part: Object) -> bool:
         """Tell whether it is there because its whole is, before the plan or after it."""
@@ -167,10 +172,12 @@ class World:
         return [self.there[i] for i in self.children.get(of, ()) if i.kind == kind]
 
 
-def _whole(table: Object) -> tuple[object, ...]:
-    """Return of what a table is a partition; nothing for none."""
-    parents = table.attributes.get("inherits") if table.attributes.get("partition_bound") else ()
-    return tuple(parents) if isinstance(parents, list | tuple) else ()
+def whole_of(table: Object | None) -> str:
+    """Return of which table a table is a partition; empty for none."""
+    if table is None or not table.attributes.get("partition_bound"):
+        return ""
+    parents = table.attributes.get("inherits")
+    return str(parents[0]) if isinstance(parents, list | tuple) and parents else ""
 
 
 def _is_part(part: Object, of: Object) -> bool:

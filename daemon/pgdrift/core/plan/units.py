@@ -18,7 +18,7 @@ from pgdrift.core.plan.kinds.moves import moved
 from pgdrift.core.plan.model import Verb
 from pgdrift.core.plan.rebuild import TYPES
 from pgdrift.core.plan.sql import has, last, text, upto
-from pgdrift.core.plan.step import ByHand, Change, Lock, Step, World, Writer
+from pgdrift.core.plan.step import HAVE_PARTS, ByHand, Change, Lock, Step, World, Writer
 
 
 class Key(NamedTuple):
@@ -142,7 +142,7 @@ def _checked(make: object, before: Object, world: World) -> Iterable[Step]:
 def _speaker(before: Object, drawn: Draft) -> ObjectId:
     """Return the topmost object that goes along, except for what must go before it."""
     found = before
-    of = drawn.world.whole_of(before) if before.id.kind in {"index", "constraint"} else None
+    of = drawn.world.whole_of(before) if before.id.kind in HAVE_PARTS else None
     # A partition that leaves takes along what it has of the whole's: that goes by itself.
     goes_with = of in drawn.here_uses.get(before.id, ()) and not drawn.world.leaves(before)
     if of in drawn.world.gone and goes_with:
