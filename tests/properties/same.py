@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from pgdrift.core.book import Book
 from pgdrift.core.model import Reading
 from pgdrift.sources import gate
 from pgdrift.sources.reading import Source
@@ -25,8 +26,13 @@ def exactly() -> Iterator[None]:
 
 
 def followed(dsn: str) -> Source:
-    """Return a source that reads what moved alone, however little there is."""
+    """Return what reads a database again and again, and so what moved alone."""
     return Source(lambda: dsn)
+
+
+def left_by(found: Reading) -> Book:
+    """Return what the next look knows, where nothing else is kept."""
+    return Book("", snapshot=found.snapshot, gate=found.gate, key=KEY)
 
 
 def assert_same(some: Reading, whole: Reading) -> None:

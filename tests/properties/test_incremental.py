@@ -23,7 +23,7 @@ from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.reading import read_once
 from tests.conftest import SETTINGS, MakeDatabase
 from tests.properties.ddl import SCENE, Statement, statements
-from tests.properties.same import KEY, assert_same, exactly, followed
+from tests.properties.same import KEY, assert_same, exactly, followed, left_by
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(3600)]
 
@@ -103,7 +103,7 @@ async def test_what_moved_read_alone_is_the_same_as_all_of_it(
             except AssertionError as error:
                 error.add_note("\n".join(ran))
                 raise
-            book = Book("", snapshot=found.snapshot, gate=found.gate, key=KEY)
+            book = left_by(found)
     finally:
         await source.close()
         for session in sessions:

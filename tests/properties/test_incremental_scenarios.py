@@ -20,7 +20,7 @@ from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.reading import Source, read_once
 from tests.conftest import MakeDatabase
 from tests.plan.proving import read, run_way
-from tests.properties.same import KEY, assert_same, exactly, followed
+from tests.properties.same import KEY, assert_same, exactly, followed, left_by
 from tests.scenario import SCENARIOS, databases
 
 pytestmark = pytest.mark.db
@@ -51,4 +51,4 @@ async def test_what_a_plan_changes_read_alone_is_the_same_as_all_of_it(
 async def _after(source: Source, before: Reading, dsn: str, way: Way) -> Reading:
     # What a server refuses is a step that changes nothing.
     await run_way(dsn, way)
-    return await source.read(Book("", snapshot=before.snapshot, gate=before.gate, key=KEY))
+    return await source.read(left_by(before))

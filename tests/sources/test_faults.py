@@ -25,7 +25,7 @@ from tests.conftest import Execute, MakeDatabase
 from tests.daemon.proxy import Proxy
 from tests.daemon.restartable import Restartable
 from tests.properties.ddl import SCENE
-from tests.properties.same import KEY, assert_same
+from tests.properties.same import KEY, assert_same, left_by
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
 
@@ -43,7 +43,7 @@ class Looks:
 
     async def look(self) -> Reading:
         found = await self.source.read(self.book)
-        self.book = Book("", snapshot=found.snapshot, gate=found.gate, key=KEY)
+        self.book = left_by(found)
         return found
 
     async def right(self, depth: str) -> None:

@@ -17,7 +17,7 @@ from pgdrift.sources.reading import read_once
 from pgdrift.sources.touched import touched
 from tests.conftest import Execute, MakeDatabase
 from tests.properties.ddl import SCENE
-from tests.properties.same import KEY, assert_same, exactly, followed
+from tests.properties.same import KEY, assert_same, exactly, followed, left_by
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
 
@@ -101,7 +101,7 @@ async def test_too_much_is_read_as_a_whole(make_database: MakeDatabase, execute:
     source = followed(dsn)
     found = await source.read(Book("", key=KEY))
     await execute(dsn, many.replace("CREATE", "ALTER").replace("(id int)", "ADD a int"))
-    found = await source.read(Book("", snapshot=found.snapshot, gate=found.gate, key=KEY))
+    found = await source.read(left_by(found))
     await source.close()
     assert found.depth == "full"
 
@@ -123,7 +123,7 @@ async def test_what_is_told_through_another_that_is_told_through_a_third(
     source = followed(dsn)
     found = await source.read(Book("", key=KEY))
     await execute(dsn, "ALTER TYPE public.pair RENAME TO couple")
-    found = await source.read(Book("", snapshot=found.snapshot, gate=found.gate, key=KEY))
+    found = await source.read(left_by(found))
     await source.close()
     assert found.depth == "incremental"
     assert_same(found, await read_once(dsn, key=KEY))
@@ -197,7 +197,7 @@ async def test_what_is_counted_beside_is_counted_again_where_it_may_be_another(
     for sql in COUNTS:
         await execute(dsn, sql)
         before = found.not_compared
-        found = await source.read(Book("", snapshot=found.snapshot, gate=found.gate, key=KEY))
+        found = await source.read(left_by(found))
         assert found.depth == "incremental", sql
         assert found.not_compared != before, sql
         assert_same(found, await read_once(dsn, key=KEY))
@@ -225,7 +225,7 @@ async def test_of_what_there_was_nothing_the_first_is_found(
     for sql in FIRST_OF_THEM:
         await execute(dsn, sql)
         before = len(found.snapshot.objects)
-        found = await source.read(Book("", snapshot=found.snapshot, gate=found.gate, key=KEY))
+        found = await source.read(left_by(found))
         assert found.depth == "incremental", sql
         assert len(found.snapshot.objects) > before, sql
         assert_same(found, await read_once(dsn, key=KEY))

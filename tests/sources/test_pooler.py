@@ -11,7 +11,7 @@ from pgdrift.sources.connection import connection
 from pgdrift.sources.reading import Source, read_once
 from tests.conftest import Execute, MakeDatabase, MakeRole
 from tests.properties.ddl import SCENE
-from tests.properties.same import KEY, assert_same
+from tests.properties.same import KEY, assert_same, left_by
 from tests.sources.bouncer import PROGRAM, bouncer
 from tests.sources.test_catalog import RICH
 
@@ -80,7 +80,7 @@ async def test_what_moved_is_read_alone_through_a_pooler_too(
             await execute(dsn, f"ALTER TABLE public.t ADD COLUMN n{number} int")
             # Who holds a session leaves the next one another.
             await others[number % 2].execute("BEGIN" if number < 2 else "COMMIT")
-            book = Book("", snapshot=found.snapshot, gate=found.gate, key=KEY)
+            book = left_by(found)
             found = await source.read(book)
             depths.append(found.depth)
             assert_same(found, await read_once(dsn, key=KEY))

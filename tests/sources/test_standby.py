@@ -19,7 +19,7 @@ from tests.conftest import Execute
 from tests.daemon.house import PATIENCE, free_port
 from tests.daemon.restartable import Restartable
 from tests.properties.ddl import SCENE
-from tests.properties.same import KEY, assert_same
+from tests.properties.same import KEY, assert_same, left_by
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
 
@@ -73,7 +73,7 @@ async def _caught_up(primary: Restartable, standby: Restartable) -> None:
 
 
 async def _look(source: Source, before: Reading) -> Reading:
-    book = Book("", snapshot=before.snapshot, gate=before.gate, key=KEY)
+    book = left_by(before)
     return await source.read(book)
 
 
