@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -213,6 +215,33 @@ async def test_what_is_heard_during_a_look_leads_to_another() -> None:
     await world.looked_times(2)
     stop.set()
     await running
+
+
+async def test_that_it_had_to_wait_for_its_turn_is_no_reason_to_rest() -> None:
+    """Where all look at once, as at the start, what is heard next must not wait as long again."""
+    same, waits = snap(table()), 1.5
+    world = World(book=Book("production", snapshot=same, expected=same))
+
+    async def read(book: Book) -> Reading:
+        return replace(await world.read(book), snapshot=same)
+
+    @asynccontextmanager
+    async def turn(_: float) -> AsyncIterator[None]:
+        await asyncio.sleep(waits if world.reads == 0 else 0)
+        yield
+
+    watched = watch(world, interval=3600.0)
+    watched.ports = replace(watched.ports, read=read, turn=turn)
+    stop = asyncio.Event()
+    running = asyncio.create_task(watched.run(stop))
+    await world.looked_times(1)
+    began = time.monotonic()
+    watched.hear("")
+    await world.looked_times(2)
+    took = time.monotonic() - began
+    stop.set()
+    await running
+    assert took < waits, "it rested as long as it had waited"
 
 
 async def test_it_ends_at_once_while_a_burst_lasts() -> None:

@@ -131,6 +131,8 @@ class Watch:
     fresh: bool = False
     # How much of the catalog this look read.
     depth: str = "full"
+    # For how many seconds this look waited for its turn at the server, which cost nobody anything.
+    waited: float = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, wait, look again, until `stop` is set; a look that runs is finished first."""
@@ -152,7 +154,7 @@ class Watch:
             if self.closely and not failures:
                 wait = min(wait, _CLOSE_SECONDS)
             saw = step is not None and step.snapshot is not None
-            rested = self.turned_at + rest(self.turned_at - began, saw=saw)
+            rested = self.turned_at + rest(self.turned_at - began - self.waited, saw=saw)
             await self._rest(stop, self.turned_at + wait, rested)
 
     async def _rest(self, stop: asyncio.Event, timer: float, rested: float) -> None:
@@ -202,7 +204,7 @@ class Watch:
 
     async def look(self) -> Step | None:
         """Look once; None when the look could not be kept, which another look mends."""
-        began = time.monotonic()
+        began, self.waited = time.monotonic(), 0.0
         self.still = None
         burst, self.burst = self.burst, None
         self.fresh = self.fresh or burst is not None
@@ -290,9 +292,10 @@ class Watch:
             at, reading = known
             # It is certain of both moments, whichever is the later.
             return max(at, book.seen_at or at), reading
-        limit = self.timing.timeout
+        limit, asked = self.timing.timeout, time.monotonic()
         try:
             async with self.ports.turn(limit), asyncio.timeout(limit):
+                self.waited += time.monotonic() - asked
                 return await retry_source(read, within_seconds=min(10.0, limit / 3))
         except TimeoutError as error:
             message = f"one look took longer than {limit:g} s and was given up"

@@ -58,8 +58,8 @@ def together(before: tuple[Hint, ...], burst: Burst | None) -> tuple[Hint, ...]:
 def rest(took: float, *, saw: bool) -> float:
     """Return how long to rest after a look that took so long, and did or did not see a change.
 
-    After one for nothing it is as long as that took: so looks that are asked for and find nothing
-    fill no more than half of the time, whoever notifies.
+    After one for nothing it is as long as that took, without the wait for its turn: so looks that
+    are asked for and find nothing fill no more than half of the time, whoever notifies.
     """
     return _GAP if saw else max(_GAP, took)
 

@@ -13,14 +13,15 @@ import struct
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import TypeAlias
 
 from pgdrift.core.held.dependencies import Dependencies
-from pgdrift.core.held.group import content, digests, head, size
+from pgdrift.core.held.group import Group, content, digests, head, identities, size
 from pgdrift.core.held.packed import Packed
 from pgdrift.core.model import Object, ObjectId, Snapshot
 
@@ -83,7 +84,7 @@ def paginate(snapshot: Snapshot) -> Manifest:
 def _content_key(snapshot: Snapshot) -> bytes | None:
     """Return what is equal where objects and dependencies are, told without unfolding them."""
     depends, groups = snapshot.dependencies, snapshot.packed.groups
-    if not isinstance(depends, Dependencies) and depends:
+    if depends and not _by_place(snapshot):
         return None
     ends = depends.words if isinstance(depends, Dependencies) else b""
     made = blake2b(ends, digest_size=32)
@@ -93,14 +94,41 @@ def _content_key(snapshot: Snapshot) -> bytes | None:
     return made.digest()
 
 
+def _by_place(snapshot: Snapshot) -> bool:
+    """Tell whether the dependencies are known by the places of these very objects."""
+    depends = snapshot.dependencies
+    return isinstance(depends, Dependencies) and depends.are_of(snapshot.packed)
+
+
 def _pages_of(snapshot: Snapshot) -> tuple[tuple[Page, ...], Pairs]:
-    marks, loose = _marks(snapshot)
+    groups = snapshot.packed.groups.values()
+    named, pairs, loose = b"".join(map(_marks, groups)), *_places(snapshot)
+    marks: dict[int, list[bytes]] = defaultdict(list)
+    for dependent, referenced in pairs:
+        marks[dependent].append(named[referenced * _MARK : (referenced + 1) * _MARK])
     width = _width(len(snapshot.objects))
     buckets: dict[str, list[bytes]] = defaultdict(list)
-    for o in snapshot.objects.values():
-        buckets[o.digest[:width]].append(_line(o, marks.get(o.id, ())))
+    for place, digest in enumerate(chain.from_iterable(map(digests, groups))):
+        buckets[digest.hex()[:width]].append(_line(digest, sorted(marks.get(place, ()))))
     pages = (_page(bucket, b"".join(sorted(lines))) for bucket, lines in buckets.items())
     return tuple(pages), loose
+
+
+def _places(snapshot: Snapshot) -> tuple[Iterable[tuple[int, int]], Pairs]:
+    """Return the pairs whose ends are both there, by place, and the others by name."""
+    depends = snapshot.dependencies
+    if isinstance(depends, Dependencies) and _by_place(snapshot):
+        ends = depends.ends
+        return zip(ends[::2], ends[1::2], strict=True), ()
+    at = {id_: place for place, id_ in enumerate(snapshot.objects)} if depends else {}
+    pairs, loose = list[tuple[int, int]](), list[tuple[ObjectId, ObjectId]]()
+    for pair in depends:
+        dependent, referenced = map(at.get, pair)
+        if dependent is None or referenced is None:
+            loose.append(pair)
+        else:
+            pairs.append((dependent, referenced))
+    return pairs, tuple(loose)
 
 
 def _oids(objects: Packed) -> bytes:
@@ -150,8 +178,8 @@ def page_digest(bucket: str, body: bytes) -> bytes:
     return blake2b(body, digest_size=16, key=bucket.encode()).digest()
 
 
-def _line(o: Object, marks: tuple[bytes, ...] | list[bytes]) -> bytes:
-    return _HEAD.pack(bytes.fromhex(o.digest), 0, len(marks)) + b"".join(marks)
+def _line(digest: bytes, marks: Sequence[bytes]) -> bytes:
+    return _HEAD.pack(digest, 0, len(marks)) + b"".join(marks)
 
 
 def lines(body: bytes) -> Iterator[Line]:
@@ -165,27 +193,16 @@ def lines(body: bytes) -> Iterator[Line]:
         yield Line(digest.hex(), oid, marks)
 
 
-# Databases of one schema call for the same over and over.
-@lru_cache(maxsize=1 << 14)
 def _mark(id_: ObjectId) -> bytes:
     text = json.dumps((id_.kind, id_.path, id_.args))
     return blake2b(text.encode(), digest_size=_MARK).digest()
 
 
-def _marks(snapshot: Snapshot) -> tuple[Mapping[ObjectId, list[bytes]], Pairs]:
-    # Not by asking for each: what is packed is unfolded group by group.
-    there = set(snapshot.objects)
-    pairs = list(snapshot.dependencies)
-    known = {id_: _mark(id_) for id_ in {id_ for _, id_ in pairs} & there}
-    marks: dict[ObjectId, list[bytes]] = defaultdict(list)
-    loose = []
-    for pair in pairs:
-        dependent, referenced = pair
-        if dependent in there and referenced in known:
-            marks[dependent].append(known[referenced])
-        else:
-            loose.append(pair)
-    return marks, tuple(loose)
+# Of a schema that changes, most groups are as they were; databases of one schema have the same.
+@lru_cache(maxsize=1 << 13)
+def _marks(group: Group) -> bytes:
+    """Return the marks of a group's objects, one after the other."""
+    return b"".join(_mark(id_) for id_ in identities(group))
 
 
 def dependencies(objects: Mapping[str, Object], all_lines: list[Line], loose: Pairs) -> Pairs:

@@ -70,6 +70,10 @@ class Dependencies(Sequence[Pair]):
         dependents = self._of.at({a for a, _ in pairs})
         return ((dependents[a], wanted[b]) for a, b in pairs)
 
+    def are_of(self, objects: Packed) -> bool:
+        """Tell whether the places are those of these very objects, and not of others like them."""
+        return self._of is objects
+
     def over(self, of: Packed) -> Dependencies:
         """Return the same pairs over another holding of the very same objects."""
         return Dependencies(of, self._ends)
