@@ -12,6 +12,8 @@ HADOLINT_VERSION := 2.15.1
 BIN := .venv/bin
 CODE = $(wildcard daemon tests bench deploy/dashboards)
 PYTEST = $(BIN)/pytest $(PICKED)
+# What the tests run for short ends within minutes, or hangs; this may take hours.
+SOAK = $(PYTEST) -n0 -o timeout=36000
 PICKED = $(if $(k),-k "$(k)") $(PYTEST_ARGS)
 
 .PHONY: help
@@ -143,11 +145,11 @@ bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARG
 # random histories of DDL for one that what moved alone does not tell: a quarter of an hour each.
 .PHONY: soak
 soak: .venv ## run for long what the tests run for short (KILLS=200 DISTURBANCES=200 EXAMPLES=300 HUNT=100)
-	@PGDRIFT_KILLS=$(or $(KILLS),200) $(PYTEST) -n0 tests/daemon/test_killed_often.py
-	@PGDRIFT_DISTURBANCES=$(or $(DISTURBANCES),200) PGDRIFT_SHARED=60 $(PYTEST) -n0 tests/daemon/test_replicas.py
-	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 --hypothesis-show-statistics tests/properties/test_plans.py -k claims
-	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(PYTEST) -n0 tests/properties/test_properties.py
-	@PGDRIFT_HUNT=$(or $(HUNT),100) $(PYTEST) -n0 tests/properties/test_incremental.py tests/properties/test_incremental_scenarios.py
+	@PGDRIFT_KILLS=$(or $(KILLS),200) $(SOAK) tests/daemon/test_killed_often.py
+	@PGDRIFT_DISTURBANCES=$(or $(DISTURBANCES),200) PGDRIFT_SHARED=60 $(SOAK) tests/daemon/test_replicas.py
+	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(SOAK) --hypothesis-show-statistics tests/properties/test_plans.py -k claims
+	@PGDRIFT_EXAMPLES=$(or $(EXAMPLES),300) $(SOAK) tests/properties/test_properties.py
+	@PGDRIFT_HUNT=$(or $(HUNT),100) $(SOAK) tests/properties/test_incremental.py tests/properties/test_incremental_scenarios.py
 
 .PHONY: docs
 docs: .venv ## write the reference pages from the code: metrics, configuration, cli, coverage, histories, chart

@@ -263,13 +263,28 @@ async def test_what_is_to_be_known_of_listening_stands_beside_what_was_read() ->
     assert step.notes == ("LISTEN is of no use here",)
 
 
-def test_it_is_hurried_once_an_interval() -> None:
-    watched = watch(World(), interval=3600.0)
+async def test_who_hurries_it_again_is_not_forgotten_and_does_not_make_it_spin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its timer may be an hour away: what waits for it would wait as long."""
+    monkeypatch.setattr("pgdrift.watch._CLOSE_SECONDS", gap := 1.0)
+    world, looks = World(), list[float]()
+    world.during = lambda: looks.append(time.monotonic())
+    watched = watch(world, interval=3600.0)
+    stop = asyncio.Event()
+    running = asyncio.create_task(watched.run(stop))
+    await world.looked_times(1)
     watched.hurry()
-    assert watched.wake.is_set()
-    watched.wake.clear()
-    watched.hurry()
-    assert not watched.wake.is_set()
+    await world.looked_times(2)
+    for _ in range(20):
+        watched.hurry()
+        await asyncio.sleep(0.001)
+    await world.looked_times(3)
+    await asyncio.sleep(1.5 * gap)
+    stop.set()
+    await running
+    assert len(looks) == 3, "one more for all that came together"
+    assert looks[2] - looks[1] > gap / 2
 
 
 def test_the_wait_grows_with_failures_and_ends_growing() -> None:

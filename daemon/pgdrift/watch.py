@@ -117,7 +117,9 @@ class Watch:
     ports: Ports
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     turned_at: float = field(default_factory=time.monotonic)
+    # When somebody who waits for this look last had it begin, and when the next is to, if asked.
     hurried_at: float = -math.inf
+    hurry_at: float = math.inf
     standing: Standing | None = None
     closely: bool = False
     burst: Burst | None = None
@@ -142,6 +144,9 @@ class Watch:
                 self.still = None  # whoever wakes knows of something that is not in the database
             self.wake.clear()
             began = time.monotonic()
+            if self.hurry_at < math.inf:
+                self.hurried_at, self.hurry_at = began, math.inf
+                self.still, self.fresh = None, True
             if await self._spared():
                 self.turned_at = time.monotonic()
                 wait = self.timing.wait(0, random.random())  # noqa: S311  jitter, no secret
@@ -158,10 +163,11 @@ class Watch:
             await self._rest(stop, self.turned_at + wait, rested)
 
     async def _rest(self, stop: asyncio.Event, timer: float, rested: float) -> None:
-        """Wait for the timer, until woken, or until what was heard of is over."""
+        """Wait for the timer, until woken or hurried, or until what was heard of is over."""
         while not (self.wake.is_set() or stop.is_set()):
+            self.heard.clear()
             burst = self.burst
-            ends = min(timer, due(burst, rested)) if burst else timer
+            ends = min(timer, self.hurry_at, due(burst, rested) if burst else math.inf)
             left = ends - time.monotonic()
             if left <= 0:
                 return
@@ -176,11 +182,10 @@ class Watch:
         self.heard.set()
 
     def hurry(self) -> None:
-        """Look soon, but once an interval: watches that wait for each other must not spin."""
-        now = time.monotonic()
-        if now - self.hurried_at >= self.timing.interval:
-            self.hurried_at, self.fresh = now, True
-            self.wake.set()
+        """Look soon, but now and then: watches that wait for each other must not spin."""
+        at = self.hurried_at + min(self.timing.interval, _CLOSE_SECONDS)
+        self.hurry_at = max(time.monotonic(), at)
+        self.heard.set()
 
     async def _spared(self) -> bool:
         """Tell whether all is as the last look left it; then it is shown and kept as seen now."""
