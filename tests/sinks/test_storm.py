@@ -20,7 +20,7 @@ from pgdrift.core.model import Reading, Severity, Snapshot
 from pgdrift.core.watched import Watched
 from pgdrift.demo.slack import SlackDouble
 from pgdrift.sinks import SlackChannel, deliver
-from pgdrift.sinks.outbox import Outbox, Told, deliver_due
+from pgdrift.sinks.outbox import Outbox, Send, Told, deliver_due
 from pgdrift.sinks.pace import Pace
 from pgdrift.sinks.post import Counter as Ports
 from pgdrift.sinks.post import Post
@@ -28,6 +28,7 @@ from pgdrift.sinks.slack import PACE
 from pgdrift.store import Store, open_store
 from tests.core.build import KINDS, NOW, column, table
 
+TOKEN = "xoxb-storm"
 ENVIRONMENTS, FINDINGS = 200, 50
 FASTER = 50
 PATIENCE = 300.0  # seconds; only a failure waits so long
@@ -85,6 +86,15 @@ async def look(store: Store, name: str, snapshot: Snapshot, route: Route = EACH)
     return sum(len(a.findings) for a in conclusion.standing.against)
 
 
+def of(store: Store) -> Outbox:
+    return Outbox(store.due, store.begin, store.done, store.failed, store.postpone)
+
+
+def to(slack: SlackDouble) -> Send:
+    channel = SlackChannel(type="slack", token=TOKEN, channel="#oncall", base_url=slack.url)
+    return partial(deliver, channel, link=None)
+
+
 async def test_a_storm_is_one_message_for_each_incident_and_no_limit_is_met(tmp_path: Path) -> None:
     names = [f"tenant{n:03}" for n in range(ENVIRONMENTS)]
     before, after = state(10, 0), state(10, FINDINGS)
@@ -97,18 +107,15 @@ async def test_a_storm_is_one_message_for_each_incident_and_no_limit_is_met(tmp_
             all_told.set()
 
     async with (
-        Metered(token="xoxb-storm", channels={"oncall": "C0ONCALL"}) as slack,
+        Metered(token=TOKEN, channels={"oncall": "C0ONCALL"}) as slack,
         open_store(f"sqlite:///{tmp_path}/pgdrift.db") as store,
     ):
-        channel = SlackChannel(
-            type="slack", token="xoxb-storm", channel="#oncall", base_url=slack.url
-        )
-        outbox = Outbox(store.due, store.begin, store.done, store.failed, store.postpone)
+        outbox, send = of(store), to(slack)
         pace = Pace(PACE.seconds / FASTER, PACE.burst)
         ports = Ports(
             outbox=lambda worker: outbox if worker else replace(outbox, due=nothing),
             recover=lambda _: store.recover(),
-            send=partial(deliver, channel, link=None),
+            send=send,
             pace=lambda _: pace,
             told=hear,
         )
@@ -144,19 +151,15 @@ async def test_a_storm_in_a_group_of_variants_is_one_message_for_the_group(tmp_p
     end = datetime.now(UTC) + timedelta(hours=1)
 
     async with (
-        SlackDouble(token="xoxb-storm", channels={"oncall": "C0ONCALL"}) as slack,
+        SlackDouble(token=TOKEN, channels={"oncall": "C0ONCALL"}) as slack,
         open_store(f"sqlite:///{tmp_path}/pgdrift.db") as store,
     ):
-        channel = SlackChannel(
-            type="slack", token="xoxb-storm", channel="#oncall", base_url=slack.url
-        )
-        outbox = Outbox(store.due, store.begin, store.done, store.failed, store.postpone)
+        outbox, send = of(store), to(slack)
         for snapshots in ([before] * 10, [*[after] * 9, odd]):
             for n, name in enumerate(names):
                 await look(store, name, snapshots[n % 10], TOGETHER)
         # Nothing is told while more may come; then all of it at once.
         assert await store.due(datetime.now(UTC)) == ()
-        send = partial(deliver, channel, link=None)
         tries = deliver_due(outbox, send, now=lambda: end, jitter=lambda: 0.0)
         told = [one async for one in tries]
 
