@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -131,6 +132,31 @@ async def test_who_was_silent_for_a_lease_holds_and_writes_nothing_any_more(
     assert await reason(one.save(look(1))) == "fenced"
     await other.save(look(1))
     assert (await one.load("prod")).failures == 1  # to read, nobody has to be a member
+
+
+async def test_who_fell_silent_in_the_middle_of_a_statement_is_ended_by_the_others(
+    one: Store, other: Store, url: str
+) -> None:
+    """For a server that is not idle: no timeout of its own counts there."""
+    asleep, busy = await one.join("asleep", 1.0), await other.join("busy", 1.0)
+    await asleep.take([PROD])
+    await busy.take([DEV])
+    async with open_store(url) as third:
+        awake = await third.join("awake", 1.0)
+
+        async def works() -> None:
+            async with busy.speaking() as c:
+                await c.exec_driver_sql("select pg_sleep(3)")
+
+        working = asyncio.create_task(works())
+        await asleep.driver.prepare("select $1::int")  # said, and the server waits for the rest
+        began = time.monotonic()
+        while not (asleep.lost.is_set() and working.done()):
+            await awake.muster()
+            assert time.monotonic() - began < 60
+            await asyncio.sleep(0.1)
+        await working
+        assert await awake.take([PROD, DEV]) == {PROD}, "who is only busy holds what it held"
 
 
 async def test_a_session_that_the_server_ended_is_over_at_its_next_word(

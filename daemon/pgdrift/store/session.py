@@ -2,7 +2,8 @@
 
 Each is a lock of this one session of the server, and what the replica keeps as holder is written
 through it, too: whoever can write so still holds, and when the session ends, however it does, so
-do its locks. A session that is silent for longer than its lease is ended by the server.
+do its locks. A session that is silent for longer than its lease is ended by the server; or by the next
+that musters, where its last word was half of a statement, for which servers wait without end.
 """
 
 from __future__ import annotations
@@ -50,6 +51,15 @@ FROM locks AS alive JOIN member AS m ON m.id = alive.number AND alive.classid = 
 LEFT JOIN locks AS held ON held.pid = alive.pid AND held.classid = {_oid("duty")}
 LEFT JOIN duty AS d ON d.id = held.number
 ORDER BY m.id
+""")
+# No timeout of the server's counts between the parts of one statement: who is stopped there, once
+# it was parsed and before it is run, would hold what it holds for as long as it is stopped.
+_END_HALF_SAID = text(f"""
+SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity AS a
+WHERE a.state = 'active' AND a.wait_event = 'ClientRead' AND a.usename = current_user
+  AND clock_timestamp() - a.state_change > make_interval(secs => :lease)
+  AND a.pid IN (SELECT pid FROM ({_LOCKS}) AS l
+    WHERE classid IN ({_oid("member")}, {_oid("duty")}, {_oid("environment")}))
 """)
 _ENTER = text(f"SELECT pg_advisory_lock({_oid('member')}::int, :id)")
 _BURY = text(
@@ -107,6 +117,7 @@ class Session:
             # Without a word for a lease, the server has ended it: to wait longer is of no use.
             limit = asyncio.get_running_loop().call_later(self.lease, self._hang_up)
             try:
+                await c.execute(_END_HALF_SAID, {"lease": self.lease})
                 rows = (await c.execute(_MUSTER)).all()
             finally:
                 limit.cancel()
