@@ -123,10 +123,13 @@ def judge_of(plan: Plan, of: Sides, title: str, equal: Likeness) -> Judge:
     way: Way = plan.up if title == "up" else plan.down
     options = equal.options if title == "up" else EXACTLY
     wanted = normalise(of[1] if title == "up" else of[0], options)
+    # Of the way back it is not known: what the way there left by hand is as nobody's side.
+    before = of[0] if title == "up" else None
 
     def judge(found: Snapshot, more: Sequence[LeftOut] = ()) -> Sequence[Change]:
         settled = equal.settled if title == "up" else frozenset()
-        return left_over(found, wanted, [*way.by_hand, *more], options, settled)
+        left = [*way.by_hand, *more]
+        return left_over(found, wanted, left, options, settled, before=before)
 
     return judge
 

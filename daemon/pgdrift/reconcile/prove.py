@@ -80,13 +80,13 @@ async def prove(
     wanted = normalise(sides[1], likeness.options)
     excused = [*plan.up.by_hand, *unseen]
     found = await ground.read()
-    differs = left_over(found, wanted, excused, likeness.options, likeness.settled)
+    differs = left_over(found, wanted, excused, likeness.options, likeness.settled, before=start)
     proof = replace(proof, up=differing(differs), down="")
     refusal = await run(ground.session, plan.down.statements)
     if refusal:
         return Trial(replace(proof, down=_refused(refusal)), down=refusal)
     end = await ground.read()
-    back = left_over(end, normalise(start, EXACTLY), plan.down.by_hand, EXACTLY)
+    back = left_over(end, normalise(start, EXACTLY), plan.down.by_hand, EXACTLY, before=found)
     proof = replace(proof, down=differing(back))
     # What the way back leaves by hand would stand in the way of another trial here.
     if rows and proof.holds and end.objects.keys() == start.objects.keys():

@@ -15,7 +15,7 @@ from pgdrift.core.model import ChangeType, Object, ObjectId, Snapshot
 from pgdrift.core.plan.kinds import WRITERS
 from pgdrift.core.plan.model import LeftOut
 from pgdrift.core.plan.sql import texts
-from pgdrift.core.plan.step import ByHand, Rebuild, World, Writer, by_parent
+from pgdrift.core.plan.step import ByHand, Rebuild, World, Writer, belonging, by_parent, whole_of
 
 NO_KIND = "plans are not made of this kind"
 
@@ -91,10 +91,11 @@ def draft(
 def leave_alone(drawn: Draft, those: Mapping[ObjectId, str]) -> None:
     """Leave by hand what is known not to go, and why."""
     for i, why in those.items():
-        drawn.leave(i, why)
-        for some in (drawn.removed, drawn.added, drawn.rebuilt):
+        _stays(drawn, i, why)
+        for some in (drawn.added, drawn.rebuilt):
             some.discard(i)
         drawn.changed.pop(i, None)
+    _leave_wholes(drawn)
 
 
 def with_world(drawn: Draft, made: Iterable[ObjectId], gone: Iterable[ObjectId]) -> None:
@@ -102,14 +103,35 @@ def with_world(drawn: Draft, made: Iterable[ObjectId], gone: Iterable[ObjectId])
     drawn.world = replace(drawn.world, made=frozenset(made), gone=frozenset(gone))
 
 
+def _stays(drawn: Draft, i: ObjectId, why: str) -> None:
+    """Leave something by hand; if it was to be dropped, all that belongs to it stays with it."""
+    drawn.leave(i, why)
+    if i in drawn.removed:
+        drawn.removed -= {i, *belonging(i, drawn.world.children_here)}
+
+
+def _leave_wholes(drawn: Draft) -> None:
+    """Leave what partitions would be dropped with that do not leave it: they are left by hand."""
+    here = drawn.world.here
+    waiting = [i for i, left in drawn.by_hand.items() if i in here and not left.attributes]
+    while waiting:
+        i = waiting.pop()
+        name = whole_of(here[i])
+        whole = next((k for k in drawn.removed if k.kind == "table" and k.name == name), None)
+        if whole is not None:
+            _stays(drawn, whole, f"it would take along {i.name}, which is left by hand")
+            waiting.append(whole)
+
+
 def _judge(drawn: Draft) -> None:
     """Decide how each change can be brought about, and which cannot."""
     for i in sorted(drawn.removed):
+        if i not in drawn.removed:
+            continue  # it stays with what it belongs to
         writer = WRITERS.get(i.kind)
         why = writer.stays(drawn.world.here[i], drawn.world) if writer and writer.stays else ""
         if writer is None or why:
-            drawn.leave(i, why or NO_KIND)
-            drawn.removed.discard(i)
+            _stays(drawn, i, why or NO_KIND)
     for i, names in list(drawn.changed.items()):
         writer = WRITERS.get(i.kind)
         if writer is None:
@@ -127,6 +149,7 @@ def _judge(drawn: Draft) -> None:
             drawn.rebuilt.add(i)
     for i in drawn.rebuilt:
         del drawn.changed[i]
+    _leave_wholes(drawn)
 
 
 def _is_statement(drawn: Draft, i: ObjectId, name: str, writer: Writer) -> bool:

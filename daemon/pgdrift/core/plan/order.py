@@ -48,15 +48,16 @@ def ordered(found: Units, drawn: Draft) -> tuple[list[Key], list[Key]]:
         if first != then and first in waits and then in waits and then not in after[first]:
             after[first].add(then)
             waits[then] += 1
-    ready = [(_place(k), k) for k, count in waits.items() if not count]
+    place = {key: _place(key, found) for key in found.steps}
+    ready = [(place[k], k) for k, count in waits.items() if not count]
     heapq.heapify(ready)
     done: list[Key] = []
     cut: list[Key] = []
     while waits:
         if not ready:
-            first = min(waits, key=_place)
+            first = min(waits, key=place.__getitem__)
             cut.append(first)
-            heapq.heappush(ready, (_place(first), first))
+            heapq.heappush(ready, (place[first], first))
         _, key = heapq.heappop(ready)
         if key not in waits:
             continue
@@ -66,16 +67,20 @@ def ordered(found: Units, drawn: Draft) -> tuple[list[Key], list[Key]]:
             if then in waits:
                 waits[then] -= 1
                 if not waits[then]:
-                    heapq.heappush(ready, (_place(then), then))
+                    heapq.heappush(ready, (place[then], then))
     return done, cut
 
 
-def _place(key: Key) -> tuple[int, int, ObjectId]:
+def _place(key: Key, found: Units) -> tuple[int, bool, int, ObjectId]:
     rank = _RANKS[key.object.kind]
     if key.object.kind == "event_trigger":
         # What it does, it is not to do to the plan.
-        return (-1 if key.verb is Verb.DROP else 5), rank, key.object
-    return _PHASES[key.verb], -rank if key.verb is Verb.DROP else rank, key.object
+        return (-1 if key.verb is Verb.DROP else 5), False, rank, key.object
+    if key.verb is Verb.DROP:
+        return _PHASES[key.verb], False, -rank, key.object
+    # A policy or a trigger that is made anew must not be missing for as long as an index is built.
+    long = any(step.alone or step.commits for step in found.steps[key])
+    return _PHASES[key.verb], long, rank, key.object
 
 
 def _edges(found: Units, drawn: Draft) -> Iterator[Edge]:

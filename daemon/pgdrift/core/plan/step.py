@@ -6,7 +6,7 @@ Names and texts come from a snapshot: whoever makes a statement of them quotes t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -192,6 +192,13 @@ def by_parent(objects: Iterable[Object]) -> Mapping[ObjectId, tuple[ObjectId, ..
         if o.parent is not None:
             found[o.parent].append(o.id)
     return {i: tuple(sorted(those)) for i, those in found.items()}
+
+
+def belonging(i: ObjectId, children: Mapping[ObjectId, tuple[ObjectId, ...]]) -> Iterator[ObjectId]:
+    """Give all that belongs to an object, near and far."""
+    for child in children.get(i, ()):
+        yield child
+        yield from belonging(child, children)
 
 
 Make = Callable[[Object, World], Iterable[Step]]
