@@ -33,6 +33,12 @@ CREATE RULE upsert AS ON INSERT TO public.pointing DO ALSO
 CREATE VIEW s.calls AS SELECT 1 AS one FROM public.made();
 CREATE TYPE s.span AS RANGE (subtype = int);
 CREATE TABLE s.spans (of s.span, many s.span[]);
+CREATE TYPE public.mood AS ENUM ('x', 'y');
+CREATE TYPE public.felt AS (m public.mood);
+CREATE TABLE public.feeling (f public.felt DEFAULT '(x)'::public.felt);
+CREATE SCHEMA named;
+CREATE COLLATION named.c FROM "C";
+CREATE TABLE public.collated (a text COLLATE named.c);
 """
 
 
@@ -44,6 +50,7 @@ def _exactly() -> Iterator[None]:
 
 # What a change of the one does to the text of another, on which nothing else says that it moved.
 WAYS = """
+ALTER TYPE public.mood RENAME VALUE 'x' TO 'z'
 ALTER TYPE public.pair RENAME TO couple
 ALTER TABLE public.target RENAME CONSTRAINT target_key TO the_key
 ALTER TABLE public.target DISABLE TRIGGER ALL
@@ -68,6 +75,7 @@ DROP TABLE public.t CASCADE
 
 # After which nobody can say what else is told otherwise.
 DOUBTS = """
+ALTER SCHEMA named RENAME TO renamed
 ALTER OPERATOR public.=== (int, int) SET SCHEMA s
 CREATE FUNCTION pg_catalog.lower(public.e) RETURNS text LANGUAGE sql AS 'SELECT NULL'
 CREATE EXTENSION hstore

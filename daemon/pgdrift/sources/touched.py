@@ -37,6 +37,21 @@ _IN_SCHEMAS = (
     ("pg_proc", "pronamespace", "oid"),
     ("pg_statistic_ext", "stxnamespace", "stxrelid"),
 )
+# What else lies in schemas and is named by others that nothing here leads to.
+_NAMED = " UNION ALL ".join(
+    f"SELECT FROM pg_catalog.{catalog} x WHERE x.{schema} = ANY ($1)"
+    for catalog, schema in (
+        ("pg_collation", "collnamespace"),
+        ("pg_conversion", "connamespace"),
+        ("pg_opclass", "opcnamespace"),
+        ("pg_operator", "oprnamespace"),
+        ("pg_opfamily", "opfnamespace"),
+        ("pg_ts_config", "cfgnamespace"),
+        ("pg_ts_dict", "dictnamespace"),
+        ("pg_ts_parser", "prsnamespace"),
+        ("pg_ts_template", "tmplnamespace"),
+    )
+)
 
 _PLACES = "\nUNION ".join(
     (
@@ -61,6 +76,7 @@ _SCHEMAS = "\nUNION ".join(
     f"SELECT x.{oid}::pg_catalog.int8 FROM pg_catalog.{catalog} x WHERE x.{schema} = ANY ($1)"
     for catalog, schema, oid in _IN_SCHEMAS
 )
+_NAMES_MORE = f"SELECT EXISTS ({_NAMED})"
 
 # What is told through others, and so hands on what they are called.
 _HANDS_ON = ("pg_type", "pg_proc", "pg_operator")
@@ -86,7 +102,9 @@ WITH part AS MATERIALIZED (
     WHERE d.classid IN ({_KNOWN}) AND d.objid = ANY (ARRAY(SELECT p.oid FROM part p))
         AND d.deptype IN ('a', 'i', 'P', 'S')
 )
-SELECT o.oid::pg_catalog.int8, pg_catalog.bool_or(n.classid IN ({_FURTHER}))
+SELECT o.oid::pg_catalog.int8, pg_catalog.bool_or(n.classid IN ({_FURTHER})
+    OR n.classid = {_class("pg_class")} AND EXISTS (
+        SELECT FROM pg_catalog.pg_class x WHERE x.oid = n.objid AND x.relkind = 'c'))
 FROM near n CROSS JOIN LATERAL (VALUES (n.objid), {_WHOLE}) o (oid)
 WHERE o.oid >= 16384 AND n.objid >= 16384 AND {_STANDS}
 GROUP BY 1
@@ -96,10 +114,15 @@ GROUP BY 1
 async def touched(connection: Connection, moved: Moved, most: int) -> Collection[int] | None:
     """Return the OIDs of what is there and has to be read again; None for more than `most`.
 
+    None, too, where that cannot be told: a schema may be called otherwise in which there is what
+    columns and indexes name, a collation or an operator class.
+
     Reads inside the transaction that the caller opened.
     """
     found = {row[0] for row in await connection.fetch(_FIRST, moved.oids())}
     if moved.schemas:
+        if await connection.fetchval(_NAMES_MORE, sorted(moved.schemas)):
+            return None
         found.update(row[0] for row in await connection.fetch(_SCHEMAS, sorted(moved.schemas)))
     new = set(found)
     while new and len(found) <= most:

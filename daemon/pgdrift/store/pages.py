@@ -198,8 +198,9 @@ def _mark(id_: ObjectId) -> bytes:
     return blake2b(text.encode(), digest_size=_MARK).digest()
 
 
-# Of a schema that changes, most groups are as they were; databases of one schema have the same.
-@lru_cache(maxsize=1 << 13)
+# Of a schema that changes, most groups are as they were; databases of one schema have the same. All
+# groups of a large one are asked for in turn: if they do not fit, none is found.
+@lru_cache(maxsize=1 << 16)
 def _marks(group: Group) -> bytes:
     """Return the marks of a group's objects, one after the other."""
     return b"".join(_mark(id_) for id_ in identities(group))
