@@ -17,7 +17,7 @@ import pytest
 import time_machine
 
 from pgdrift.core.book import Book
-from pgdrift.core.model import Reading
+from pgdrift.core.model import ObjectId, Reading
 from pgdrift.errors import SourceError
 from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.reading import Source, read_once
@@ -143,19 +143,24 @@ async def test_a_storm_of_ddl_ends_in_the_truth(dsn: str) -> None:
             await session.execute(f"ALTER TABLE public.t ADD COLUMN c{number} int")
             await session.execute(f"CREATE VIEW w{number} AS SELECT c{number} FROM public.t")
             await session.execute(f"ALTER TABLE public.t RENAME COLUMN c{number} TO d{number}")
-            await session.execute(f"DROP VIEW w{number}")
+            if number % 4:  # some stay, so that whoever looks sees any
+                await session.execute(f"DROP VIEW w{number}")
         await session.close()
 
     async with looks(dsn) as made:
-        storm = asyncio.create_task(blow())
+        storm, seen = asyncio.create_task(blow()), 0
         while not storm.done():
             if (found := await _whole(made)) is None:
                 continue
-            new = [o for i, o in found.snapshot.objects.items() if _NEW.fullmatch(str(i))]
+            there = found.snapshot.objects
+            new = [o for i, o in there.items() if _NEW.fullmatch(str(i))]
             for view in new if found.gate else ():
-                column = re.findall(r"[cd]\d+", str(view.attributes["columns"]))[0]
-                assert column in str(view.attributes["definition"])
+                # The view's own column stays as it was called; that of the table does not.
+                told = re.findall(r"[cd]\d+", str(view.attributes["definition"]))[0]
+                assert ObjectId("column", ("public", "t", told)) in there, view
+                seen += 1
         await storm
+        assert seen
         found = await made.look()
         assert_same(found, await read_once(dsn, key=KEY))
 

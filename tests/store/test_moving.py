@@ -14,6 +14,7 @@ from pgdrift.errors import ConfigError, StoreError
 from pgdrift.store import LEAD, Store, open_store
 from pgdrift.store.moving import move
 from tests.conftest import run_sql
+from tests.daemon.house import pgdrift
 from tests.store.nouns import NOW, look, tables
 
 KINDS = ("postgresql",)
@@ -68,6 +69,24 @@ async def test_all_of_it_is_there_and_the_file_is_as_it_was(file: Path, url: str
     assert moved["environment"] == 2
     assert moved["sync_point"] == len(points)
     assert sha256(file.read_bytes()).digest() == before
+
+
+async def test_the_command_moves_a_path_to_the_server_that_the_configuration_names(
+    file: Path, url: str, tmp_path: Path
+) -> None:
+    """As docs/kubernetes.md has it: the URL with its password is in a file of its own."""
+    (tmp_path / "url").write_text(f"{url}\n")
+    (tmp_path / "pgdrift.yaml").write_text(
+        f"environments: {{prod: {{dsn: 'postgresql://prod'}}}}\nstore: {{url_file: {tmp_path}/url}}\n"
+    )
+    said = await pgdrift("store", "migrate", str(file), "--config", str(tmp_path / "pgdrift.yaml"))
+    assert said.code == 0, said.both
+    assert "all is there" in said.out
+    async with open_store(f"sqlite:///{file}") as old, open_store(url) as new:
+        assert await everything(new) == await everything(old)
+    again = await pgdrift("store", "migrate", str(file), url)
+    assert again.code != 0
+    assert "is not empty" in again.both
 
 
 async def test_what_is_not_empty_is_left_alone(file: Path, url: str) -> None:
