@@ -18,7 +18,7 @@ PICKED = $(if $(k),-k "$(k)") $(PYTEST_ARGS)
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: .venv
 .venv: .venv/.stamp ## build the virtual environment, again only after a change of the lock or pyproject.toml
@@ -137,6 +137,11 @@ check-image: .cache/hadolint/.stamp
 .PHONY: bench
 bench: .venv ## measure, against pg_dump and the bare catalog queries (BENCH_ARGS=…)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+.PHONY: bench-fleet
+bench-fleet: .venv ## measure fleets, and how soon commits are decided (SIZES=100; 100,300,1000 takes hours)
+	@$(BIN)/python -m bench.fleet --sizes $(or $(SIZES),100)
+	@$(BIN)/python -m bench.woken --size 50
 
 # Killed two hundred times on an alert's way: a quarter of an hour. Then three replicas that share sixty
 # databases, killed, paused and cut off two hundred times: an hour or more. Then EXAMPLES random plans,
