@@ -39,7 +39,7 @@ from pgdrift.core.plan.kept import KeptPlan
 from pgdrift.core.still import Still
 from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
 from pgdrift.core.why.enacted import Enactment
-from pgdrift.errors import ConfigError
+from pgdrift.errors import ConfigError, StoreError
 from pgdrift.store import (
     books,
     dead,
@@ -93,6 +93,8 @@ def _whole(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T
             while not task.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait({task})
+            with suppress(asyncio.CancelledError, StoreError):
+                task.result()  # nobody is left to hear what went wrong, but of a bug
             raise
 
     return run
