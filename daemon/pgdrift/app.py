@@ -313,7 +313,9 @@ class Daemon:
         elif what == "kept":
             self.crew.kept(name, moved=True)
         elif what == "hurry":
-            self.crew.hurry(name)
+            self.watches.hurry(name)
+        elif what == "looked":
+            self.crew.kept(name, moved=False)
         elif what == "found":
             self.finding.told()
 
