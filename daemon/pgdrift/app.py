@@ -128,7 +128,15 @@ class Daemon:
 
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
-        self.finding = Finding(self.settings, self.store, self.sharing, _nobody, _none, self._turn)
+        self.finding = Finding(
+            self.settings,
+            self.store,
+            self.sharing.leads,
+            self.sharing.watches,
+            _nobody,
+            _none,
+            self._turn,
+        )
         self.finding.begin(await self.store.found() if self.settings.discover else {})
         self.settings = self.finding.now()
         self._name_all()

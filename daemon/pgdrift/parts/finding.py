@@ -15,7 +15,6 @@ from typing import TypeAlias
 from pgdrift.core.found import Answer, Database, Moves, Roll, called, chosen
 from pgdrift.errors import PgdriftError, StoreError
 from pgdrift.log import get_logger, redact
-from pgdrift.parts.sharing import Sharing
 from pgdrift.sections.discovering import DiscoverSettings
 from pgdrift.settings import Settings
 from pgdrift.sources.databases import USUAL, databases
@@ -55,14 +54,15 @@ async def found_now(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
 class Finding:
     """Who is found, as the store has it; who leads keeps there who came.
 
-    `moved` is called with each answer that moved anybody, once it is kept. `leave` gets those of
-    this replica's who are gone, ends their watches, and gives those of whom that is kept. Inside
-    `turn` a server may be asked to which a DSN leads.
+    `leads` and `watches` tell what is this replica's. `moved` is called with what moved, once it is
+    kept. `leave` gets those of this replica's who are gone, ends their watches, and gives those of
+    whom that is kept. Inside `turn` a server may be asked to which a DSN leads.
     """
 
     settings: Settings
     store: Store
-    sharing: Sharing
+    leads: Callable[[], bool]
+    watches: Callable[[str], bool]
     moved: Callable[[Moves], Awaitable[None]]
     leave: Callable[[Collection[str]], Awaitable[Collection[str]]]
     turn: Callable[[Callable[[], str]], AbstractAsyncContextManager[None]]
@@ -130,7 +130,7 @@ class Finding:
                 roll = Roll(self._own(await self.store.found(), section), before.missed)
                 moves = self._called(section, roll, answer)
                 members = dict(roll.members)
-                if self.sharing.leads() and (new := {*moves.come, *moves.moved}):
+                if self.leads() and (new := {*moves.come, *moves.moved}):
                     found = {n: moves.roll.members[n] for n in new}
                     await self.store.keep_found(section, found)
                     members |= found
@@ -139,7 +139,7 @@ class Finding:
                 return  # and is found again
             # Whoever watches one that is gone keeps that: until then it is somebody's to watch.
             gone = {*moves.gone, *(before.members.keys() - members.keys())}
-            mine = {n for n in gone if self.sharing.watches(n)}
+            mine = {n for n in gone if self.watches(n)}
             left = {*(await self.leave(mine))} if mine else set()
             members |= {n: before.members[n] for n in mine - left}
             members = {n: d for n, d in members.items() if n not in left}
