@@ -41,6 +41,7 @@ from pgdrift.parts.ready import Ready
 from pgdrift.parts.reload import Configuration
 from pgdrift.parts.sharing import Sharing
 from pgdrift.parts.watches import Parts, Watches
+from pgdrift.retry import backoff_seconds
 from pgdrift.sections.discovering import FoundSettings
 from pgdrift.settings import Settings
 from pgdrift.sinks import missing
@@ -55,6 +56,8 @@ logger = log.get_logger("app")
 STOP_SECONDS = 10.0
 _PRUNE_SECONDS = 3600.0
 _BEAT_SECONDS = 1.0
+# Between two tries to read from a store that does not answer.
+_MOST_WAIT = 5.0
 
 
 async def serve(config: Path | None, *, stop: asyncio.Event | None = None) -> None:
@@ -114,9 +117,10 @@ class Daemon:
         runner = await serve_web(self._web(), self.settings.web.listen)
         logger.info("app.started", version=__version__, listen=self.settings.web.listen)
         try:
+            await self._remember()
             while not self.stop.is_set():
-                await self._remember()
                 await self._watch_until_reload()
+                await self._remember_again()
         finally:
             await self.sharing.leave()
             await runner.cleanup()
@@ -124,7 +128,15 @@ class Daemon:
 
     async def _remember(self) -> None:
         """Begin with what the store knows, so that a restart shows the last known state."""
-        self.finding = Finding(self.settings, self.store.keep_found, _nobody, self._turn)
+        self.finding = Finding(
+            self.settings,
+            self.store,
+            self.sharing.leads,
+            self.sharing.watches,
+            _nobody,
+            _none,
+            self._turn,
+        )
         self.finding.begin(await self.store.found() if self.settings.discover else {})
         self.settings = self.finding.now()
         self._name_all()
@@ -134,12 +146,27 @@ class Daemon:
         for name in self.settings.environments:
             await self._recall(name)
 
+    async def _remember_again(self) -> None:
+        """Remember, with other settings; a store that does not answer is waited for."""
+        failures = 0
+        while not self.stop.is_set():
+            try:
+                await self._remember()
+            except StoreError as error:
+                failures += 1
+                logger.warning("app.store_awaited", reason=error.reason, error=str(error))
+                seconds = backoff_seconds(failures, base=0.5, most=_MOST_WAIT)
+                await first_of(self.stop, seconds=seconds)
+            else:
+                return
+
     async def _watch_until_reload(self) -> None:
         watches = self.watches = self._watches()
         self.channels = self._channels()
         try:
             async with asyncio.TaskGroup() as group:
                 self.finding.moved = partial(self._moved, group)
+                self.finding.leave = partial(self._leave, group)
                 helpers = [group.create_task(helper) for helper in self._helpers(group)]
                 if self.sharing.fleet is None:
                     for duty in (*self._duties(), LEAD):
@@ -175,6 +202,7 @@ class Daemon:
         yield self.channels.count()
         yield self._feel_the_pulse()
         yield from map(self.finding.run, self.settings.discover)
+        yield self.finding.follow()
         if self.sharing.fleet:
             yield self.sharing.fleet.run(self._work(group))
             yield self._mirror().run()
@@ -209,24 +237,38 @@ class Daemon:
         book = await self.store.load(name, snapshots=False)
         self.known.recall(watched(self.settings, name), book)
 
+    async def _leave(self, group: asyncio.TaskGroup, names: Collection[str]) -> list[str]:
+        """Watch these no more and tell that they are gone; return those of whom that is kept."""
+        left: list[str] = []
+        await self.crew.stop(*names)
+        for name in sorted(names):
+            of = watched(self.settings, name)
+            why = f"is gone: the query of {self.settings.environments[name].group} finds it no more"
+            try:
+                book = await self.store.load(name, snapshots=False)
+                await self.store.save(gone(of, book, why, _now()), gone=True)
+            except StoreError as error:
+                logger.warning("app.not_left", environment=name, reason=error.reason)
+                if self.sharing.watches(name):
+                    self.crew.start(name, group)
+            else:
+                left.append(name)
+        self.channels.wake()
+        return left
+
     async def _moved(self, group: asyncio.TaskGroup, moves: Moves) -> None:
-        """Watch who came, and no more who is gone, which is told of."""
-        before, self.settings = self.settings, self.finding.now()
+        """Watch who came, elsewhere who moved, and no more who is gone."""
+        self.settings = self.finding.now()
         watches, crew = self.watches, self.crew
         watches.settings = self.settings
         watches.servers.wanted(on_servers(self.settings))
-        mine = frozenset(filter(self.sharing.watches, (*moves.gone, *moves.moved)))
+        mine = frozenset(filter(self.sharing.watches, moves.moved))
         deaf = [name for name in crew.listening - {*moves.gone} if not watches.may_listen(name)]
-        await asyncio.gather(crew.stop(*mine, *deaf), watches.servers.give_way())
-        for name in mine.intersection(moves.gone):
-            book = await self.store.load(name, snapshots=False)
-            why = f"is gone: the query of {before.environments[name].group} finds it no more"
-            with suppress(StoreError):
-                await self.store.save(gone(watched(before, name), book, why, _now()))
-            self.channels.wake()
+        await asyncio.gather(crew.stop(*moves.gone, *mine, *deaf), watches.servers.give_way())
         self._name_all()
-        for name in (*moves.come, *moves.moved):
-            await self._recall(name)
+        with suppress(StoreError):  # else the first look tells
+            for name in (*moves.come, *moves.moved):
+                await self._recall(name)
         again = mine if self.sharing.fleet else mine.union(moves.come)
         for name in sorted(again.union(deaf).intersection(self.settings.environments)):
             crew.start(name, group)
@@ -251,6 +293,7 @@ class Daemon:
 
     async def _lead(self, ending: asyncio.Event) -> None:
         """Do what is done once, however many replicas there are: tell, answer, forget."""
+        self.finding.again()  # who came is kept by who leads
         async with asyncio.TaskGroup() as group:
             pruning = group.create_task(self._prune())
             await self.channels.run(ending)
@@ -278,7 +321,11 @@ class Daemon:
         elif what == "kept":
             self.crew.kept(name, moved=True)
         elif what == "hurry":
-            self.crew.hurry(name)
+            self.watches.hurry(name)
+        elif what == "looked":
+            self.crew.kept(name, moved=False)
+        elif what == "found":
+            self.finding.told()
 
     # What ends a wait. Crew and channels are others after each reload.
 
@@ -442,6 +489,11 @@ def _signals(to: Mapping[signal.Signals, asyncio.Event], reload: asyncio.Event) 
 
 async def _nobody(_: Moves) -> None:
     """Start nothing: nothing runs yet."""
+
+
+async def _none(_: Collection[str]) -> Collection[str]:
+    """Leave nobody: nothing runs yet."""
+    return ()
 
 
 def _now() -> datetime:

@@ -126,7 +126,7 @@ async def test_it_ends_by_itself_unless_it_is_kept_alive(
     async def stands(name: str) -> list[Delivery]:
         return standing
 
-    alive = Alive({"am": place.channel}, stands, LINK, failed=nobody)
+    alive = Alive({"am": place.channel}, stands, LINK, failed=nobody, may_send=lambda: True)
     await alive.refresh("am", place.channel)
     (kept,) = await place.am.alerts()
     assert kept["endsAt"] > before["endsAt"]
@@ -192,10 +192,31 @@ async def test_what_goes_wrong_with_keeping_alive_ends_nothing_and_is_counted() 
 
     channel = AlertmanagerChannel(type="alertmanager", urls=("http://127.0.0.1:9",))
     for standing in (no_store, bug, one):
-        alive = Alive({"am": channel}, standing, None, lambda *why: counted.append(why))
+        alive = Alive(
+            {"am": channel}, standing, None, lambda *why: counted.append(why), lambda: True
+        )
         await alive.refresh("am", channel)
     assert tried == ["am", "am", "am"]
     assert counted == [("am", "unreachable")]
+
+
+async def test_who_slept_while_it_read_what_stands_tells_nothing_of_it() -> None:
+    """It may have been told as resolved by another replica since."""
+    awake = True
+    ref = {"labels": '{"4be1f9a0c2d3 ": {"alertname": "a"}}'}
+
+    async def stands(name: str) -> list[Delivery]:
+        nonlocal awake
+        awake = not awake
+        return [on_its_way(samples.night(), ref)]
+
+    async with receiver() as here:
+        channel = AlertmanagerChannel(type="alertmanager", urls=(here.url,))
+        alive = Alive({"am": channel}, stands, None, nobody, lambda: awake)
+        await alive.refresh("am", channel)
+        assert here.requests == []
+        await alive.refresh("am", channel)
+        assert len(here.requests) == 1
 
 
 async def test_what_was_told_as_one_are_alerts_of_their_own() -> None:

@@ -520,7 +520,7 @@ async def test_what_is_said_elsewhere_is_shown_in_the_message(
         return said
 
     turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
-    shown = slack_marks.Shown({"oncall": pressed}, stand, moved, marks, turns, LINK)
+    shown = slack_marks.Shown({"oncall": pressed}, stand, moved, marks, turns, LINK, lambda: True)
     task = asyncio.create_task(shown.run())
     try:
         await until(lambda: shown.last)
@@ -537,6 +537,33 @@ async def test_what_is_said_elsewhere_is_shown_in_the_message(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_who_slept_while_it_read_what_was_told_edits_nothing(
+    slack: SlackDouble, pressed: SlackChannel
+) -> None:
+    told, awake = on_its_way(samples.night()), True
+    ref = dict(await deliver(pressed, told, link=LINK))
+
+    async def stand(_: str) -> list[Delivery]:
+        nonlocal awake
+        awake = not awake
+        return [replace(told, thread=ref)]
+
+    async def unused() -> str:
+        raise AssertionError
+
+    async def none() -> list[Mark]:
+        raise AssertionError
+
+    turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
+    shown = slack_marks.Shown({"oncall": pressed}, stand, unused, none, turns, LINK, lambda: awake)
+    about = told.notice.incident.id
+    said = {about: (Mark(1, Verb.ACK, "dba", "mine", NOW, incident=about),)}
+    await shown.show(said)
+    assert slack.messages[0]["edits"] == []
+    await shown.show(said)
+    assert len(slack.messages[0]["edits"]) == 1
 
 
 def test_marks_that_hold_stand_in_a_later_notice_too() -> None:

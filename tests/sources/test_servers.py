@@ -14,6 +14,7 @@ from pgdrift.core.book import Book
 from pgdrift.core.found import Database
 from pgdrift.core.shares import Budget, Share
 from pgdrift.errors import SourceError
+from pgdrift.sources.connection import connection, translated
 from pgdrift.sources.databases import USUAL, databases, dsn_of
 from pgdrift.sources.embedded import EmbeddedServer
 from pgdrift.sources.guest import Guest
@@ -114,6 +115,32 @@ async def test_who_waits_for_a_server_that_answers_nobody_gives_up() -> None:
             pass
     async with server.turn(0.05):
         pass
+
+
+async def test_what_is_locked_in_one_database_makes_nobody_give_up_on_another(
+    database: str, execute: Execute
+) -> None:
+    await execute(database, "create table held (id int)")
+    server = Server("here", lambda: "", Share(1))
+    writer = await asyncpg.connect(database)
+    try:
+        await writer.execute("begin; lock table held")
+        async with connection(database, lock_timeout=1.0) as session:
+
+            async def locked() -> None:
+                async with server.turn(4.0):
+                    with translated("here"):
+                        await session.execute("select from public.held")
+
+            looks = [asyncio.create_task(locked()) for _ in range(6)]
+            await asyncio.sleep(0)
+            async with server.turn(4.0):
+                pass
+            ends = await asyncio.gather(*looks, return_exceptions=True)
+    finally:
+        await writer.close()
+    assert {e.reason for e in ends if isinstance(e, SourceError)} == {"timeout"}
+    assert all("lock_timeout" in str(e) for e in ends)
 
 
 async def test_who_is_cancelled_while_waiting_takes_no_turn_along() -> None:

@@ -60,13 +60,19 @@ async def test_what_follows_an_upstream_that_moved_is_not(store: Store) -> None:
     assert await store.touch([(of, after(minutes=5))]) == frozenset()
 
 
-async def test_what_was_found_is_known_again(store: Store) -> None:
+async def test_what_was_found_is_known_again_until_it_is_gone(store: Store) -> None:
     members = {n: Database(n, f"db {n}", {"host": "h"}) for n in ("a", "<b>")}
     await store.keep_found("tenants", members)
     await store.keep_found("others", {"c": Database("c", "c")})
     assert await store.found() == {"tenants": members, "others": {"c": Database("c", "c")}}
-    await store.keep_found("tenants", {})
-    assert set(await store.found()) == {"others"}
+    moved = Database("a", "db a", {"host": "elsewhere"})
+    await store.keep_found("tenants", {"a": moved})
+    assert await store.found() == {
+        "tenants": {**members, "a": moved},
+        "others": {"c": Database("c", "c")},
+    }
+    await store.save(Step("<b>", after(minutes=1), Outcome.UNKNOWN, "is gone"), gone=True)
+    assert await store.found() == {"tenants": {"a": moved}, "others": {"c": Database("c", "c")}}
 
 
 async def test_databases_of_one_schema_share_all_but_their_oids(store: Store, url: str) -> None:

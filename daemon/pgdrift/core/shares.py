@@ -69,6 +69,7 @@ def _share(room: int, databases: int, ears: int) -> Share:
 def given_up(asked: float, answered: float, now: float, patience: float) -> bool:
     """Tell whether to wait no longer for a turn: since then the server answered no look.
 
-    Times are seconds of a clock that only goes forward; `answered` is the latest good look's end.
+    Times are seconds of a clock that only goes forward; `answered` is when it last answered one,
+    be it with a refusal.
     """
     return now - max(asked, answered) >= patience

@@ -148,13 +148,14 @@ class Channels:
         if channel is None:
             msg = f"channel {delivery.channel!r} is no longer configured"
             raise SinkError(msg, reason="invalid", retry=False)
-        if not self.answering.may_send():
-            # It slept since it began this, and another may have gone on with it.
-            msg = "this replica was stopped for longer than its lease"
-            raise SinkError(msg, reason="unreachable", retry=True)
         async with self.alive.turns[delivery.channel]:
             link, marks = self.settings.web.public_url, await self._marks(delivery.notice.incident)
             plans = await self._plans() if isinstance(channel, WebhookChannel) else NO_PLANS
+            # Nothing is waited for between this question and the sending.
+            if not self.answering.may_send():
+                # It slept since it began this, and another may have gone on with it.
+                msg = "this replica was stopped for longer than its lease"
+                raise SinkError(msg, reason="unreachable", retry=True)
             return await deliver(channel, delivery, link=link, marks=marks, plans=plans)
 
     async def _plans(self) -> Plans:
@@ -177,6 +178,7 @@ class Channels:
             lambda: self.store.marks(holding_at=_now()),
             self.alive.turns,
             self.settings.web.public_url,
+            self.answering.may_send,
         )
 
     def _desks(self) -> tuple[Desk, ...]:
@@ -200,6 +202,7 @@ class Channels:
             self.store.standing,
             settings.web.public_url,
             failed=self.metrics.notified,
+            may_send=self.answering.may_send,
         )
 
     async def _mind_channels(self) -> None:

@@ -75,6 +75,8 @@ class Watches:
     _settlement: Settlement = field(init=False)
     _files: dict[str, FileSource] = field(default_factory=dict)
     _lines: dict[str, tuple[Snapshot | None, tuple[Event, ...]]] = field(default_factory=dict)
+    # Environments to whose next look another replica's wait.
+    _awaited: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Build what is shared between them; nothing is started yet."""
@@ -92,6 +94,11 @@ class Watches:
     def may_listen(self, name: str) -> bool:
         """Tell whether an environment's server has a session left to listen on."""
         return self.servers.of(self.settings.environments[name].read_dsn).share.listen
+
+    def hurry(self, name: str) -> None:
+        """Look soon at what an environment of another replica follows, and say so then."""
+        if self.crew.hurry(name):
+            self._awaited.add(name)
 
     def _member(self, name: str) -> Member:
         found = source(self.settings, name, self.scratch)
@@ -183,6 +190,9 @@ class Watches:
             incidents = await self.to.store.incidents(step.environment)
             self.to.known.incidents[step.environment] = incidents
         self.crew.kept(step.environment, moved=step.snapshot is not None)
+        if step.environment in self._awaited:
+            self._awaited.discard(step.environment)
+            self.to.sharing.say(f"looked {step.environment}")
 
     def _count(self, step: Step) -> None:
         if step.applied:

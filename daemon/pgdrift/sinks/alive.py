@@ -23,12 +23,14 @@ class Alive:
     """`channels` by their names; `standing` gives what was told last and still stands there.
 
     `failed` hears which channel could not be told again, and the reason of the SinkError.
+    `may_send` tells whether nobody else can be telling there by now.
     """
 
     channels: Mapping[str, object]
     standing: Callable[[str], Awaitable[Sequence[Delivery]]]
     link: str | None
     failed: Callable[[str, str], object]
+    may_send: Callable[[], bool]
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def run(self) -> None:
@@ -43,7 +45,9 @@ class Alive:
         """Tell again what stands in one channel; what goes wrong is logged, and tried again."""
         try:
             async with self.turns[name]:
-                await alertmanager.refresh(channel, await self.standing(name), link=self.link)
+                standing = await self.standing(name)
+                if self.may_send():
+                    await alertmanager.refresh(channel, standing, link=self.link)
         except (SinkError, StoreError) as error:
             if isinstance(error, SinkError):
                 self.failed(name, error.reason)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pgdrift.core.alerts.incident import Delivery
-from pgdrift.errors import SinkError
+from pgdrift.errors import SinkError, StoreError
 from pgdrift.log import get_logger
 from pgdrift.retry import backoff_seconds
 
@@ -85,7 +85,7 @@ async def deliver_due(
 
     The order is the store's; a later delivery of an incident waits while an earlier one does.
     `rest` is awaited before each delivery, and False ends the round. A bug in the sending ends
-    that one delivery; what the store raises is raised.
+    that one delivery; what the store raises is raised. `send` may raise StoreError before it sends.
     """
     threads: dict[tuple[str, str], Mapping[str, str]] = {}
     waiting: set[tuple[str, str]] = set()
@@ -127,6 +127,10 @@ async def _tell(
             ref = {**ref, "digest": delivery.id}
     except SinkError as error:
         return await _failed(delivery, error, outbox, now(), jitter())
+    except StoreError:
+        # Nothing was sent: what is told beside it could not be read. It is no repetition then.
+        await outbox.failed(delivery, now(), "", now())
+        raise
     except Exception as error:
         # One delivery that cannot be told must not end the watching, nor come back at each start.
         log.exception("notification.bug", channel=delivery.channel, delivery=delivery.id)

@@ -31,6 +31,7 @@ class Shown:
     """`channels` by their names; `standing` gives what was told last and still stands there.
 
     `moved` is another text as soon as anybody says something, `said` what holds, latest first.
+    `may_send` tells whether nobody else can be telling there by now.
     """
 
     channels: Mapping[str, object]
@@ -39,6 +40,7 @@ class Shown:
     said: Callable[[], Awaitable[Sequence[Mark]]]
     turns: defaultdict[str, asyncio.Lock]
     link: str | None
+    may_send: Callable[[], bool]
     last: Said = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -65,7 +67,7 @@ class Shown:
             if isinstance(channel, SlackChannel) and moved:
                 async with self.turns[name]:
                     for delivery in await self.standing(name):
-                        if (about := delivery.notice.incident.id) in moved:
+                        if (about := delivery.notice.incident.id) in moved and self.may_send():
                             await self._edit(channel, delivery, said.get(about, ()))
 
     async def _edit(self, channel: SlackChannel, delivery: Delivery, marks: Sequence[Mark]) -> None:

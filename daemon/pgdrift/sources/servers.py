@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import asyncpg
+
 from pgdrift.core.shares import Budget, Share, given_up, shares
 from pgdrift.errors import ConfigError, PgdriftError, SourceError
 from pgdrift.log import get_logger
@@ -62,6 +64,10 @@ class Server:
         try:
             yield
             self._answered = time.monotonic()
+        except SourceError as error:
+            if _said(error):
+                self._answered = time.monotonic()
+            raise
         finally:
             self._busy -= 1
             self._next()
@@ -196,6 +202,13 @@ class Servers:
         """Close all probes."""
         await asyncio.gather(*(server.close() for server in self._servers.values()))
         self._servers.clear()
+
+
+def _said(error: SourceError) -> bool:
+    """Tell whether the server itself said so: what one database refuses, another may not."""
+    cause = error.__cause__
+    lost = isinstance(cause, asyncpg.ConnectionDoesNotExistError)  # the driver's own word
+    return isinstance(cause, asyncpg.PostgresError) and not lost
 
 
 def _where(dsn: Callable[[], str]) -> str:

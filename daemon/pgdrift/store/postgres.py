@@ -138,16 +138,20 @@ async def turn(c: AsyncConnection, what: str) -> None:
     """Wait for the turn to write what others may write as well; it lasts until the commit.
 
     On SQLite every writer has it anyway. Turns are taken in one order: an environment's, then that
-    of the contents.
+    of the contents. Who has it may write much, like a first look at a large schema: it is waited
+    for longer than any other lock.
     """
     if c.dialect.name == "postgresql":
         # Two words with one hash share a turn, which only costs time.
         await c.execute(_TURN, {"what": what})
 
 
+# Less than a command may take: the driver would end the session, and all that it holds.
+_TURN_SECONDS = 50
 _TURN = text(
-    "SELECT pg_advisory_xact_lock("
-    "CAST(CAST('environment' AS regclass) AS oid)::int, hashtext(:what))"
+    f"SELECT set_config('lock_timeout', '{_TURN_SECONDS}s', true), pg_advisory_xact_lock("
+    "CAST(CAST('environment' AS regclass) AS oid)::int, hashtext(:what)),"
+    " set_config('lock_timeout', NULL, true)"
 )
 
 

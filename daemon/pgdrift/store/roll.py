@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgdrift.core.found import Database
 from pgdrift.store import codec, tables
-from pgdrift.store.snapshots import insert_all
+from pgdrift.store.snapshots import batches, insert_all
 
 _f = tables.found
 
@@ -24,11 +24,17 @@ async def kept(c: AsyncConnection) -> Mapping[str, Mapping[str, Database]]:
 
 
 async def keep(c: AsyncConnection, section: str, members: Mapping[str, Database]) -> None:
-    """Write what a section has found, in place of what it had."""
-    await c.execute(delete(_f).where(_f.c.section == section))
+    """Write these that a section has found, in place of what was known of each."""
+    for batch in batches(members):
+        await c.execute(delete(_f).where(_f.c.name.in_(batch)))
     rows = [
         {"name": d.name, "section": section, "database": d.database}
         | {"parts": codec.TEXTS.write(d.parts)}
         for d in members.values()
     ]
     await insert_all(c, _f, rows)
+
+
+async def drop(c: AsyncConnection, environment: str) -> None:
+    """Forget one that is found no more."""
+    await c.execute(delete(_f).where(_f.c.name == environment))

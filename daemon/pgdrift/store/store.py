@@ -39,7 +39,7 @@ from pgdrift.core.plan.kept import KeptPlan
 from pgdrift.core.still import Still
 from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
 from pgdrift.core.why.enacted import Enactment
-from pgdrift.errors import ConfigError
+from pgdrift.errors import ConfigError, StoreError
 from pgdrift.store import (
     books,
     dead,
@@ -93,6 +93,8 @@ def _whole(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T
             while not task.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait({task})
+            with suppress(asyncio.CancelledError, StoreError):
+                task.result()  # nobody is left to hear what went wrong, but of a bug
             raise
 
     return run
@@ -288,6 +290,10 @@ class Store:
         if self._fenced and step.snapshot:
             await session.notify(c, f"kept {step.environment}")
 
+    async def _tell_found(self, c: AsyncConnection) -> None:
+        if self._fenced:
+            await session.notify(c, "found")
+
     @_whole
     async def say(self, word: str) -> None:
         """Say a word to all members. Of a store on a server alone."""
@@ -308,13 +314,19 @@ class Store:
         self._kept[row.name] = {i: known[i] for i in books.snapshot_ids(row) if i in known}
 
     @_whole
-    async def save(self, step: Step) -> None:
-        """Keep one look, whole or not at all. Raises Stale when its book is out of date."""
+    async def save(self, step: Step, *, gone: bool = False) -> None:
+        """Keep one look, whole or not at all. Raises Stale when its book is out of date.
+
+        `gone`: it is the last, and what was looked at is found no more.
+        """
         agreed = step.agreed.snapshot if step.agreed else None
         pack = await books.pack(step.at, step.snapshot, step.expected, agreed)
         async with self._holding(watching(step.environment)) as c:
             row = await books.save(c, step, pack)
             await self._tell(c, step)
+            if gone:
+                await roll.drop(c, step.environment)
+                await self._tell_found(c)
         self._remember(row, pack.kept)
 
     @_whole
@@ -340,9 +352,10 @@ class Store:
 
     @_whole
     async def keep_found(self, section: str, members: Mapping[str, Database]) -> None:
-        """Keep which databases a section has found."""
-        async with self._writing() as c:
+        """Keep which databases a section has found that are new, or elsewhere now."""
+        async with self._holding(LEAD) as c:
             await roll.keep(c, section, members)
+            await self._tell_found(c)
 
     @_whole
     async def declare(
