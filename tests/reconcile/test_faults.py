@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from pgdrift.core.compare import compare
 from pgdrift.errors import ReconcileError
 from pgdrift.reconcile import apply as apply_module
 from pgdrift.reconcile.backup import BIN_VARIABLE
+from pgdrift.reconcile.journal import Journal
 from pgdrift.sources.connection import Connection
 from pgdrift.sources.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase, run_sql
@@ -173,6 +175,55 @@ async def test_what_moves_between_two_transactions_stops_the_next(
     assert (await hands.refused(hands.apply(a, backs_up=False, resume=True))).reason == "moved"
     await run_sql(a, "drop table surprise")
     await hands.apply(a, backs_up=False, resume=True)
+    assert not told_alike(await seen(a), after)
+
+
+async def test_a_connection_that_is_lost_at_the_last_look_is_told_as_that(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = await make_database(sql=A)
+    b = await make_database(sql=A + "create index account_owner on account (owner)")
+    await hands.plan(a, b, online=True)
+    finish = apply_module._finish
+
+    async def cut_off(work_: Any) -> None:
+        pid = work_.session.get_server_pid()
+        await value(a, f"select pg_terminate_backend({pid}, 60000)")
+        await finish(work_)
+
+    monkeypatch.setattr(apply_module, "_finish", cut_off)
+    error = await hands.refused(hands.apply(a))
+    monkeypatch.setattr(apply_module, "_finish", finish)
+    assert error.reason == "interrupted"
+    assert "lost at the last look" in str(error)
+    assert "done: statements 1; not done: none" in str(error)
+    assert "undoes" not in str(error)
+    await _once_free(lambda: hands.apply(a, resume=True))
+    assert hands.journal[-1]["event"] == "ended"
+
+
+async def test_a_record_that_cannot_be_written_says_what_is_done(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=SHORT)
+    after = await seen(b)
+    await hands.plan(a, b, online=True)
+    write, sync = Journal.write, os.fsync
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    def written(self: Journal, event: str, **more: object) -> None:
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fsync", full if event == "done" else sync)
+            write(self, event, **more)
+
+    monkeypatch.setattr(Journal, "write", written)
+    error = await hands.refused(hands.apply(a, backs_up=False))
+    monkeypatch.setattr(Journal, "write", write)
+    assert "cannot be written down" in str(error)
+    assert "; done: statements 1" in str(error)
+    await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
     assert not told_alike(await seen(a), after)
 
 
