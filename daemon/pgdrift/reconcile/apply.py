@@ -123,6 +123,10 @@ async def carry_out(target: Target, journal: Journal, course: Course, start: Sna
             ahead = [s for s in together if s.number not in skipped]
             if number not in work.done and ahead:
                 await _patiently(work, ahead)
+            elif number not in work.done:
+                # What comes next is told apart from what there is after this one.
+                work.keep(number, work.state)
+                work.write("done", transaction=number, skipped=True)
             work.done.add(number)
         await _finish(work)
     except asyncpg.PostgresError as error:
