@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from pgdrift.cli import running, work
 from pgdrift.core.compare import compare
 from pgdrift.errors import ReconcileError
 from pgdrift.reconcile import apply as apply_module
+from pgdrift.reconcile import planfile
 from pgdrift.reconcile.backup import BIN_VARIABLE
 from pgdrift.reconcile.journal import Journal
 from pgdrift.sources.connection import Connection
@@ -140,6 +142,50 @@ async def test_a_session_that_its_administrator_ends_leaves_nothing(
     await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
 
 
+async def test_what_others_do_in_a_transaction_before_the_last_undoes_that(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=SHORT)
+    before = await seen(a)
+    await hands.plan(a, b, online=True)
+    first = planfile.read(hands.folder)[0].up.statements[0]
+    assert not first.step.alone
+    run_one = apply_module._run
+
+    async def meanwhile(work_: Any, statement: Any) -> None:
+        if statement == first:
+            await run_sql(a, "create table surprise ()")
+        await run_one(work_, statement)
+
+    monkeypatch.setattr(apply_module, "_run", meanwhile)
+    error = await hands.refused(hands.apply(a, backs_up=False))
+    assert error.reason == "moved"
+    assert "nothing was changed" in str(error)
+    assert "table public.surprise" in str(error)
+    assert {c.id.name for c in compare(before, await seen(a)).changes} == {"public.surprise"}
+
+
+async def test_what_somebody_is_changing_is_not_dropped_unseen(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A + "create table legacy ();"), await make_database(sql=A)
+    await hands.plan(a, b)
+    async with session(a) as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("alter table legacy add note text")
+        patient = work.Limits(60.0, 60.0)
+        running_ = asyncio.create_task(hands.apply(a, backs_up=False, limits=patient))
+        waits = "select count(*) from pg_locks where not granted"
+        await until(lambda: value(a, waits), "nobody waits")
+        await transaction.commit()
+        error = await hands.refused(running_)
+    assert error.reason == "moved"
+    assert "column public.legacy.note" in str(error)
+    assert "nothing was changed" in str(error)
+    assert await value(a, "select count(note) from legacy") == 0
+
+
 async def test_what_moves_between_two_transactions_stops_the_next(
     make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +270,44 @@ async def test_a_record_that_cannot_be_written_says_what_is_done(
     assert "cannot be written down" in str(error)
     assert "; done: statements 1" in str(error)
     await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
+    assert not told_alike(await seen(a), after)
+
+
+async def test_what_comes_after_a_transaction_that_was_skipped_can_be_cut_off_again(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Skipped as a whole, and nothing of the next one is there: the server knows, and says so."""
+    a = await make_database(sql=A + "create table legacy ();")
+    b = await make_database(sql=A + "create index account_note on account (note);")
+    after = await seen(b)
+    await hands.plan(a, b, online=True)
+    statements = planfile.read(hands.folder)[0].up.statements
+    (index,) = [s for s in statements if s.step.alone]
+    assert index.transaction < statements[-1].transaction
+    run_one, execute = apply_module._run, Connection.execute
+
+    async def until_the_index(work_: Any, statement: Any) -> None:
+        if statement == index:
+            raise asyncpg.DataError("stopped here")
+        await run_one(work_, statement)
+
+    monkeypatch.setattr(apply_module, "_run", until_the_index)
+    assert "stopped here" in str(await hands.refused(hands.apply(a, backs_up=False)))
+    monkeypatch.setattr(apply_module, "_run", run_one)
+    await run_sql(a, index.step.sql.replace("CONCURRENTLY ", ""))
+
+    async def ended(self: Connection, sql: str, *arguments: Any, **how: Any) -> Any:
+        if sql == "COMMIT":
+            await value(a, f"select pg_terminate_backend({self.get_server_pid()}, 60000)")
+        return await execute(self, sql, *arguments, **how)
+
+    monkeypatch.setattr(Connection, "execute", ended)
+    error = await hands.refused(hands.apply(a, backs_up=False, resume=True))
+    assert error.reason == "in_doubt"
+    monkeypatch.setattr(Connection, "execute", execute)
+    await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
+    assert hands.states[index.number - 1] == "skipped"
+    assert set(hands.states) == {"done", "skipped"}
     assert not told_alike(await seen(a), after)
 
 

@@ -19,11 +19,13 @@ import asyncpg
 
 from pgdrift.core.compare import compare
 from pgdrift.core.model import Change, Snapshot
+from pgdrift.core.names import dotted
 from pgdrift.core.plan.model import Statement, Verb, Way
 from pgdrift.errors import ReconcileError
 from pgdrift.log import redact
+from pgdrift.reconcile.beside import astray, beside, without
 from pgdrift.reconcile.doubt import left_by, settled
-from pgdrift.reconcile.holders import others
+from pgdrift.reconcile.holders import keep_others_off, others
 from pgdrift.reconcile.journal import Journal
 from pgdrift.reconcile.prove import differing
 from pgdrift.reconcile.running import SETTINGS
@@ -187,6 +189,7 @@ async def _together(work: _Work, together: Sequence[Statement]) -> None:
     began = time.monotonic()
     await work.session.execute("BEGIN")
     try:
+        await _lock_what_goes(work, together)
         await _unmoved(work)
         for statement in together:
             await _run(work, statement)
@@ -194,6 +197,8 @@ async def _together(work: _Work, together: Sequence[Statement]) -> None:
         if together[-1] is work.course.way.statements[-1]:
             _judged(work, found)
             await stamp(work.session, work.course.stamp)
+        else:
+            _refuse_astray(work, _astray(work, together, found))
         xid = int(await work.session.fetchval("SELECT pg_catalog.pg_current_xact_id()::text"))
         work.keep(number, found)
         work.write("committing", transaction=number, xid=xid)
@@ -236,16 +241,23 @@ async def _alone(work: _Work, together: Sequence[Statement]) -> None:
         if _is_lost(error):
             raise
         refused = error
-    found, is_done = await left_by(work.target, work.state, statement)
-    # What is refused is not done, but for a drop that got as far as to leave a half.
+    found, is_done = work.state, False
+    if not isinstance(refused, asyncpg.DuplicateTableError):
+        found, is_done = await left_by(work.target, work.state, statement)
+    # What bears the name is another's then. What is refused is not done, but for a drop that got
+    # as far as to leave a half.
     if refused is not None and not (is_done and statement.verb is Verb.DROP):
         work.committing = False
         _note(work, refused)
         raise refused
+    # What others did meanwhile is not the plan's: nobody hears that it is, and it stops here.
+    others_did = _astray(work, together, found)
+    found = without(others_did, work.state, found)
     work.done.add(number)
     work.keep(number, found)
     _is_done(work, found, time.monotonic() - began)
     await work.course.left(found)
+    _refuse_astray(work, others_did)
 
 
 async def _run(work: _Work, statement: Statement) -> None:
@@ -256,6 +268,15 @@ async def _run(work: _Work, statement: Statement) -> None:
     count = len(work.course.way.statements)
     headline = f"{statement.action} {statement.object.name}"
     work.course.tell(f"{statement.number}/{count} {headline}: {seconds:.2f} s")
+
+
+async def _lock_what_goes(work: _Work, together: Sequence[Statement]) -> None:
+    """Have what is looked at be what is dropped: nobody is to change it in between."""
+    for statement in together:
+        if statement.verb is Verb.DROP and statement.object.kind == "table":
+            work.statement = statement.number
+            await keep_others_off(work.session, dotted(statement.object.path))
+    work.statement = together[0].number
 
 
 async def _unmoved(work: _Work) -> None:
@@ -284,6 +305,23 @@ def refuse_moved(where: str, expected: Snapshot, found: Snapshot, standing: str)
         reason="moved",
         hint="plan anew: `pgdrift plan` takes what there is now",
     )
+
+
+def _astray(work: _Work, done: Sequence[Statement], found: Snapshot) -> Sequence[Change]:
+    """Return what others changed while these statements ran, and the plan does not want."""
+    those = beside(work.state, found, done)
+    return astray(those, work.course.judge(found)) if those else ()
+
+
+def _refuse_astray(work: _Work, changes: Sequence[Change]) -> None:
+    if changes:
+        raise ReconcileError(
+            f"{work.target.where}: somebody else changed the schema meanwhile; {_standing(work)}:\n"
+            + differing(changes).partition("\n")[2],
+            reason="moved",
+            hint="take back what is named and go on with --resume; else plan anew from what there"
+            " is now",
+        )
 
 
 def _judged(work: _Work, found: Snapshot) -> None:

@@ -18,6 +18,7 @@ from pgdrift.core.plan.model import Statement, Verb
 from pgdrift.core.plan.record import Attempt
 from pgdrift.errors import ReconcileError
 from pgdrift.log import redact
+from pgdrift.reconcile.beside import beside, without
 from pgdrift.reconcile.journal import Journal
 from pgdrift.reconcile.prove import differing
 from pgdrift.reconcile.writing import Target, look, told, wait_at_most
@@ -36,7 +37,8 @@ async def settled(
             found, is_done = await left_by(target, before, together[0])
             if is_done:
                 # Who was cut off may not have come to keep it.
-                journal.keep(way, attempt.transaction, found)
+                others = beside(before, found, together)
+                journal.keep(way, attempt.transaction, without(others, before, found))
             return is_done
         if attempt.xid is None:
             # It is told to commit only after that is written down.
