@@ -196,6 +196,7 @@ async def test_a_drop_that_was_left_by_half_is_dropped_on_resume(
         await until(lambda: _ends(a, ends, running), "it goes on")
         error = await hands.refused(running)
         assert error.reason == "in_doubt"
+        assert ("it was refused: canceling" in str(error)) is (ended == "cancel")
         assert await _is_half(a)
     assert hands.states == ["in doubt"]
     await _until_free(hands, a)

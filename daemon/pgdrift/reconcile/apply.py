@@ -243,7 +243,7 @@ async def _alone(work: _Work, together: Sequence[Statement]) -> None:
         refused = error
     found, is_done = work.state, False
     if not isinstance(refused, asyncpg.DuplicateTableError):
-        found, is_done = await left_by(work.target, work.state, statement)
+        found, is_done = await left_by(work.target, work.state, statement, refused)
     # What bears the name is another's then. What is refused is not done, but for a drop that got
     # as far as to leave a half.
     if refused is not None and not (is_done and statement.verb is Verb.DROP):

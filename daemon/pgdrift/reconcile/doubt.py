@@ -76,19 +76,25 @@ def _equal(kept: Snapshot | None, found: Snapshot) -> bool:
     return kept is not None and not compare(kept, found).changes
 
 
-async def left_by(target: Target, before: Snapshot, statement: Statement) -> tuple[Snapshot, bool]:
+async def left_by(
+    target: Target,
+    before: Snapshot,
+    statement: Statement,
+    refused: asyncpg.PostgresError | None = None,
+) -> tuple[Snapshot, bool]:
     """Return what there is after a statement that stands alone, and whether it is done.
 
-    An index that is there by half is taken away: so what was to drop it is done. Raises
-    ReconcileError (in_doubt).
+    An index that is there by half is taken away: so what was to drop it is done. `refused` is why
+    it ended, if not by itself. Raises ReconcileError (in_doubt).
     """
     try:
         await _take_half_away(target.session, before, statement)
         found = await _seen(target)
     except asyncpg.PostgresError as error:
         what = f"statement {statement.number} ({statement.action} {statement.object.name})"
+        why = f"; it was refused: {redact(str(refused))}" if refused else ""
         raise ReconcileError(
-            f"{target.where}: what {what} has left cannot be seen to: {redact(str(error))}",
+            f"{target.where}: what {what} has left cannot be seen to: {redact(str(error))}{why}",
             reason="in_doubt",
             hint="--resume takes away what is there by half, and goes on from there",
         ) from error
