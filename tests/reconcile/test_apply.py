@@ -243,11 +243,11 @@ async def test_two_are_never_at_work_at_once(make_database: MakeDatabase, hands:
 
 
 @asynccontextmanager
-async def held(dsn: str, table: str = "account") -> AsyncIterator[asyncpg.Connection]:
+async def held(
+    dsn: str, table: str = "account", mode: str = "access share"
+) -> AsyncIterator[asyncpg.Connection]:
     async with session(dsn) as other, other.transaction():
-        await other.execute(
-            f"set application_name = 'busy'; lock table {table} in access share mode"
-        )
+        await other.execute(f"set application_name = 'busy'; lock table {table} in {mode} mode")
         yield other
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,13 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from pgdrift.cli import running, work
 from pgdrift.core.compare import compare
 from pgdrift.errors import ReconcileError
 from pgdrift.reconcile import apply as apply_module
+from pgdrift.reconcile import planfile
 from pgdrift.reconcile.backup import BIN_VARIABLE
+from pgdrift.reconcile.journal import Journal
 from pgdrift.sources.connection import Connection
 from pgdrift.sources.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase, run_sql
@@ -138,6 +142,50 @@ async def test_a_session_that_its_administrator_ends_leaves_nothing(
     await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
 
 
+async def test_what_others_do_in_a_transaction_before_the_last_undoes_that(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=SHORT)
+    before = await seen(a)
+    await hands.plan(a, b, online=True)
+    first = planfile.read(hands.folder)[0].up.statements[0]
+    assert not first.step.alone
+    run_one = apply_module._run
+
+    async def meanwhile(work_: Any, statement: Any) -> None:
+        if statement == first:
+            await run_sql(a, "create table surprise ()")
+        await run_one(work_, statement)
+
+    monkeypatch.setattr(apply_module, "_run", meanwhile)
+    error = await hands.refused(hands.apply(a, backs_up=False))
+    assert error.reason == "moved"
+    assert "nothing was changed" in str(error)
+    assert "table public.surprise" in str(error)
+    assert {c.id.name for c in compare(before, await seen(a)).changes} == {"public.surprise"}
+
+
+async def test_what_somebody_is_changing_is_not_dropped_unseen(
+    make_database: MakeDatabase, hands: Hands
+) -> None:
+    a, b = await make_database(sql=A + "create table legacy ();"), await make_database(sql=A)
+    await hands.plan(a, b)
+    async with session(a) as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("alter table legacy add note text")
+        patient = work.Limits(60.0, 60.0)
+        running_ = asyncio.create_task(hands.apply(a, backs_up=False, limits=patient))
+        waits = "select count(*) from pg_locks where not granted"
+        await until(lambda: value(a, waits), "nobody waits")
+        await transaction.commit()
+        error = await hands.refused(running_)
+    assert error.reason == "moved"
+    assert "column public.legacy.note" in str(error)
+    assert "nothing was changed" in str(error)
+    assert await value(a, "select count(note) from legacy") == 0
+
+
 async def test_what_moves_between_two_transactions_stops_the_next(
     make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +221,93 @@ async def test_what_moves_between_two_transactions_stops_the_next(
     assert (await hands.refused(hands.apply(a, backs_up=False, resume=True))).reason == "moved"
     await run_sql(a, "drop table surprise")
     await hands.apply(a, backs_up=False, resume=True)
+    assert not told_alike(await seen(a), after)
+
+
+async def test_a_connection_that_is_lost_at_the_last_look_is_told_as_that(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = await make_database(sql=A)
+    b = await make_database(sql=A + "create index account_owner on account (owner)")
+    await hands.plan(a, b, online=True)
+    finish = apply_module._finish
+
+    async def cut_off(work_: Any) -> None:
+        pid = work_.session.get_server_pid()
+        await value(a, f"select pg_terminate_backend({pid}, 60000)")
+        await finish(work_)
+
+    monkeypatch.setattr(apply_module, "_finish", cut_off)
+    error = await hands.refused(hands.apply(a))
+    monkeypatch.setattr(apply_module, "_finish", finish)
+    assert error.reason == "interrupted"
+    assert "lost at the last look" in str(error)
+    assert "done: statements 1; not done: none" in str(error)
+    assert "undoes" not in str(error)
+    await _once_free(lambda: hands.apply(a, resume=True))
+    assert hands.journal[-1]["event"] == "ended"
+
+
+async def test_a_record_that_cannot_be_written_says_what_is_done(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await make_database(sql=A), await make_database(sql=SHORT)
+    after = await seen(b)
+    await hands.plan(a, b, online=True)
+    write, sync = Journal.write, os.fsync
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    def written(self: Journal, event: str, **more: object) -> None:
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fsync", full if event == "done" else sync)
+            write(self, event, **more)
+
+    monkeypatch.setattr(Journal, "write", written)
+    error = await hands.refused(hands.apply(a, backs_up=False))
+    monkeypatch.setattr(Journal, "write", write)
+    assert "cannot be written down" in str(error)
+    assert "; done: statements 1" in str(error)
+    await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
+    assert not told_alike(await seen(a), after)
+
+
+async def test_what_comes_after_a_transaction_that_was_skipped_can_be_cut_off_again(
+    make_database: MakeDatabase, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Skipped as a whole, and nothing of the next one is there: the server knows, and says so."""
+    a = await make_database(sql=A + "create table legacy ();")
+    b = await make_database(sql=A + "create index account_note on account (note);")
+    after = await seen(b)
+    await hands.plan(a, b, online=True)
+    statements = planfile.read(hands.folder)[0].up.statements
+    (index,) = [s for s in statements if s.step.alone]
+    assert index.transaction < statements[-1].transaction
+    run_one, execute = apply_module._run, Connection.execute
+
+    async def until_the_index(work_: Any, statement: Any) -> None:
+        if statement == index:
+            raise asyncpg.DataError("stopped here")
+        await run_one(work_, statement)
+
+    monkeypatch.setattr(apply_module, "_run", until_the_index)
+    assert "stopped here" in str(await hands.refused(hands.apply(a, backs_up=False)))
+    monkeypatch.setattr(apply_module, "_run", run_one)
+    await run_sql(a, index.step.sql.replace("CONCURRENTLY ", ""))
+
+    async def ended(self: Connection, sql: str, *arguments: Any, **how: Any) -> Any:
+        if sql == "COMMIT":
+            await value(a, f"select pg_terminate_backend({self.get_server_pid()}, 60000)")
+        return await execute(self, sql, *arguments, **how)
+
+    monkeypatch.setattr(Connection, "execute", ended)
+    error = await hands.refused(hands.apply(a, backs_up=False, resume=True))
+    assert error.reason == "in_doubt"
+    monkeypatch.setattr(Connection, "execute", execute)
+    await _once_free(lambda: hands.apply(a, backs_up=False, resume=True))
+    assert hands.states[index.number - 1] == "skipped"
+    assert set(hands.states) == {"done", "skipped"}
     assert not told_alike(await seen(a), after)
 
 

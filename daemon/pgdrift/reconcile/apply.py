@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -19,16 +19,18 @@ import asyncpg
 
 from pgdrift.core.compare import compare
 from pgdrift.core.model import Change, Snapshot
-from pgdrift.core.plan.model import Statement, Way
+from pgdrift.core.names import dotted
+from pgdrift.core.plan.model import Statement, Verb, Way
 from pgdrift.errors import ReconcileError
 from pgdrift.log import redact
-from pgdrift.reconcile.doubt import left_half, settled
-from pgdrift.reconcile.holders import others
+from pgdrift.reconcile.beside import astray, beside, without
+from pgdrift.reconcile.doubt import left_by, settled
+from pgdrift.reconcile.holders import keep_others_off, others
 from pgdrift.reconcile.journal import Journal
 from pgdrift.reconcile.prove import differing
 from pgdrift.reconcile.running import SETTINGS
 from pgdrift.reconcile.stamp import Stamp, stamp
-from pgdrift.reconcile.writing import Target, holds, look
+from pgdrift.reconcile.writing import Target, holds, look, wait_at_most
 from pgdrift.retry import backoff_seconds
 
 # Another try may find the lock free, and leaves nothing behind.
@@ -80,9 +82,29 @@ class _Work:
     statement: int = 0
     committing: bool = False
 
+    # Whether all is run, and looked at for the last time.
+    finishing: bool = False
+
     @property
     def session(self) -> asyncpg.Connection:
         return self.target.session
+
+    def write(self, event: str, **more: object) -> None:
+        with self._recorded():
+            self.journal.write(event, **more)
+
+    def keep(self, number: int, found: Snapshot) -> None:
+        with self._recorded():
+            self.journal.keep(self.course.title, number, found)
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Say beside what the record cannot hold what is done."""
+        try:
+            yield
+        except ReconcileError as error:
+            said = f"{self.target.where}: {error.args[0]}; {_standing(self)}"
+            raise ReconcileError(said, reason=error.reason, hint=error.hint) from error
 
 
 async def carry_out(target: Target, journal: Journal, course: Course, start: Snapshot) -> Snapshot:
@@ -96,18 +118,24 @@ async def carry_out(target: Target, journal: Journal, course: Course, start: Sna
     try:
         for setting in SETTINGS:
             await work.session.execute(setting)
-        await _wait_at_most(work.session, course.care.lock_timeout)
+        if work.session.get_server_version().major >= 14:
+            # Who is killed is not to work on for nobody.
+            await work.session.execute("SET client_connection_check_interval = '10s'")
         for number, together in groupby(course.way.statements, key=lambda s: s.transaction):
             ahead = [s for s in together if s.number not in skipped]
             if number not in work.done and ahead:
                 await _patiently(work, ahead)
+            elif number not in work.done:
+                # What comes next is told apart from what there is after this one.
+                work.keep(number, work.state)
+                work.write("done", transaction=number, skipped=True)
             work.done.add(number)
         await _finish(work)
     except asyncpg.PostgresError as error:
         raise _stopped(work, error) from error
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise _lost(work) from error
-    journal.write("ended")
+    work.write("ended")
     return work.state
 
 
@@ -133,20 +161,12 @@ async def settle(target: Target, journal: Journal, way: Way, title: str) -> Snap
     return kept
 
 
-async def _wait_at_most(session: asyncpg.Connection, seconds: float) -> None:
-    await session.execute(
-        "SELECT pg_catalog.set_config('lock_timeout', $1, false)", str(round(seconds * 1000))
-    )
-    if session.get_server_version().major >= 14:
-        # Who is killed is not to work on for nobody.
-        await session.execute("SET client_connection_check_interval = '10s'")
-
-
 async def _patiently(work: _Work, together: Sequence[Statement]) -> None:
     """Do one transaction, tried again where a lock was not to be had, or the server chose us."""
     failures = 0
     while True:
         try:
+            await wait_at_most(work.session, work.course.care.lock_timeout)
             await (_alone if any(s.step.alone for s in together) else _together)(work, together)
             return
         except asyncpg.PostgresError as error:
@@ -165,10 +185,11 @@ async def _patiently(work: _Work, together: Sequence[Statement]) -> None:
 async def _together(work: _Work, together: Sequence[Statement]) -> None:
     number = together[0].transaction
     work.transaction, work.statement, work.committing = number, together[0].number, False
-    work.journal.write("running", transaction=number, statements=[s.number for s in together])
+    work.write("running", transaction=number, statements=[s.number for s in together])
     began = time.monotonic()
     await work.session.execute("BEGIN")
     try:
+        await _lock_what_goes(work, together)
         await _unmoved(work)
         for statement in together:
             await _run(work, statement)
@@ -176,9 +197,11 @@ async def _together(work: _Work, together: Sequence[Statement]) -> None:
         if together[-1] is work.course.way.statements[-1]:
             _judged(work, found)
             await stamp(work.session, work.course.stamp)
+        else:
+            _refuse_astray(work, _astray(work, together, found))
         xid = int(await work.session.fetchval("SELECT pg_catalog.pg_current_xact_id()::text"))
-        work.journal.keep(work.course.title, number, found)
-        work.journal.write("committing", transaction=number, xid=xid)
+        work.keep(number, found)
+        work.write("committing", transaction=number, xid=xid)
         work.committing = True
         await work.session.execute("COMMIT")
     except BaseException as error:
@@ -205,24 +228,36 @@ async def _alone(work: _Work, together: Sequence[Statement]) -> None:
     finally:
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await work.session.execute("ROLLBACK")
-    work.journal.write("running", transaction=number, statements=[statement.number])
+    # It keeps out nobody while it waits, and what gives up in the middle leaves a half.
+    await wait_at_most(work.session, 0)
+    work.write("running", transaction=number, statements=[statement.number])
     # From here on it may be done, whole or by half, whatever becomes of us.
     work.committing = True
     began = time.monotonic()
+    refused: asyncpg.PostgresError | None = None
     try:
         await _run(work, statement)
     except asyncpg.PostgresError as error:
-        if not _is_lost(error):
-            await left_half(work.session, statement)
-            work.committing = False
-            _note(work, error)
-        raise
-    await work.session.execute("BEGIN")
-    found = await look(work.target)
-    await work.session.execute("ROLLBACK")
-    work.journal.keep(work.course.title, number, found)
+        if _is_lost(error):
+            raise
+        refused = error
+    found, is_done = work.state, False
+    if not isinstance(refused, asyncpg.DuplicateTableError):
+        found, is_done = await left_by(work.target, work.state, statement, refused)
+    # What bears the name is another's then. What is refused is not done, but for a drop that got
+    # as far as to leave a half.
+    if refused is not None and not (is_done and statement.verb is Verb.DROP):
+        work.committing = False
+        _note(work, refused)
+        raise refused
+    # What others did meanwhile is not the plan's: nobody hears that it is, and it stops here.
+    others_did = _astray(work, together, found)
+    found = without(others_did, work.state, found)
+    work.done.add(number)
+    work.keep(number, found)
     _is_done(work, found, time.monotonic() - began)
     await work.course.left(found)
+    _refuse_astray(work, others_did)
 
 
 async def _run(work: _Work, statement: Statement) -> None:
@@ -233,6 +268,15 @@ async def _run(work: _Work, statement: Statement) -> None:
     count = len(work.course.way.statements)
     headline = f"{statement.action} {statement.object.name}"
     work.course.tell(f"{statement.number}/{count} {headline}: {seconds:.2f} s")
+
+
+async def _lock_what_goes(work: _Work, together: Sequence[Statement]) -> None:
+    """Have what is looked at be what is dropped: nobody is to change it in between."""
+    for statement in together:
+        if statement.verb is Verb.DROP and statement.object.kind == "table":
+            work.statement = statement.number
+            await keep_others_off(work.session, dotted(statement.object.path))
+    work.statement = together[0].number
 
 
 async def _unmoved(work: _Work) -> None:
@@ -263,6 +307,23 @@ def refuse_moved(where: str, expected: Snapshot, found: Snapshot, standing: str)
     )
 
 
+def _astray(work: _Work, done: Sequence[Statement], found: Snapshot) -> Sequence[Change]:
+    """Return what others changed while these statements ran, and the plan does not want."""
+    those = beside(work.state, found, done)
+    return astray(those, work.course.judge(found)) if those else ()
+
+
+def _refuse_astray(work: _Work, changes: Sequence[Change]) -> None:
+    if changes:
+        raise ReconcileError(
+            f"{work.target.where}: somebody else changed the schema meanwhile; {_standing(work)}:\n"
+            + differing(changes).partition("\n")[2],
+            reason="moved",
+            hint="take back what is named and go on with --resume; else plan anew from what there"
+            " is now",
+        )
+
+
 def _judged(work: _Work, found: Snapshot) -> None:
     if differs := work.course.judge(found):
         raise ReconcileError(
@@ -275,6 +336,8 @@ def _judged(work: _Work, found: Snapshot) -> None:
 
 async def _finish(work: _Work) -> None:
     """Judge and stamp where the last statement was no part of a transaction, or was done before."""
+    work.finishing, work.committing = True, False
+    await wait_at_most(work.session, work.course.care.lock_timeout)
     await work.session.execute("BEGIN")
     try:
         found = await look(work.target)
@@ -292,16 +355,14 @@ def _is_done(work: _Work, found: Snapshot, seconds: float) -> None:
     work.committing = False
     work.done.add(work.transaction)
     work.state = found
-    work.journal.write("done", transaction=work.transaction, seconds=round(seconds, 3))
+    work.write("done", transaction=work.transaction, seconds=round(seconds, 3))
 
 
 def _note(work: _Work, error: BaseException) -> None:
     """Write down that a transaction failed, and that nothing of it is there."""
     said = redact(str(error).splitlines()[0]) if str(error) else type(error).__name__
     if isinstance(error, asyncpg.PostgresError | ReconcileError) and not _is_lost(error):
-        work.journal.write(
-            "failed", transaction=work.transaction, statement=work.statement, said=said
-        )
+        work.write("failed", transaction=work.transaction, statement=work.statement, said=said)
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -327,8 +388,8 @@ def _stopped(work: _Work, error: asyncpg.PostgresError) -> ReconcileError:
     if _is_lost(error):
         return _lost(work)
     statement = next((s for s in work.course.way.statements if s.number == work.statement), None)
-    what = f"statement {work.statement}"
-    if statement:
+    what = "the last look" if work.finishing else f"statement {work.statement}"
+    if statement and not work.finishing:
         what += f" ({statement.action} {statement.object.name})"
     reason = "stopped" if work.done else "refused"
     if not work.done and error.sqlstate == "42501":
@@ -352,6 +413,13 @@ def _lost(work: _Work) -> ReconcileError:
             f" done nobody knows yet; before it, {_standing(work)}",
             reason="in_doubt",
             hint="--resume finds out, and goes on from there",
+        )
+    if work.finishing:
+        return ReconcileError(
+            f"{where} at the last look, so whether it is as the plan says nobody has seen;"
+            f" {_standing(work)}",
+            reason="interrupted",
+            hint="--resume looks again, and runs nothing anew",
         )
     return ReconcileError(
         f"{where} at statement {work.statement}: its server undoes transaction"

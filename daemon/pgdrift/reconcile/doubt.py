@@ -7,18 +7,21 @@ they contradict each other, or neither can tell, nothing is decided.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import asyncpg
 
 from pgdrift.core.compare import compare
-from pgdrift.core.model import Change, Snapshot
+from pgdrift.core.model import Snapshot
 from pgdrift.core.names import dotted
 from pgdrift.core.plan.model import Statement, Verb
 from pgdrift.core.plan.record import Attempt
 from pgdrift.errors import ReconcileError
+from pgdrift.log import redact
+from pgdrift.reconcile.beside import beside, without
 from pgdrift.reconcile.journal import Journal
 from pgdrift.reconcile.prove import differing
-from pgdrift.reconcile.writing import Target, look, told
+from pgdrift.reconcile.writing import Target, look, told, wait_at_most
 
 
 async def settled(
@@ -31,11 +34,12 @@ async def settled(
     before = journal.kept(way, attempt.transaction - 1)
     with told(target.where):
         if before is not None and any(s.step.alone for s in together):
-            found = await _left_by(target, before, together[0])
-            if found is not None:
+            found, is_done = await left_by(target, before, together[0])
+            if is_done:
                 # Who was cut off may not have come to keep it.
-                journal.keep(way, attempt.transaction, found)
-            return found is not None
+                others = beside(before, found, together)
+                journal.keep(way, attempt.transaction, without(others, before, found))
+            return is_done
         if attempt.xid is None:
             # It is told to commit only after that is written down.
             return False
@@ -72,38 +76,56 @@ def _equal(kept: Snapshot | None, found: Snapshot) -> bool:
     return kept is not None and not compare(kept, found).changes
 
 
-async def _left_by(target: Target, before: Snapshot, statement: Statement) -> Snapshot | None:
-    """Return what there is where a statement is done, None where it is not."""
-    await left_half(target.session, statement)
+async def left_by(
+    target: Target,
+    before: Snapshot,
+    statement: Statement,
+    refused: asyncpg.PostgresError | None = None,
+) -> tuple[Snapshot, bool]:
+    """Return what there is after a statement that stands alone, and whether it is done.
+
+    An index that is there by half is taken away: so what was to drop it is done. `refused` is why
+    it ended, if not by itself. Raises ReconcileError (in_doubt).
+    """
+    try:
+        await _take_half_away(target.session, before, statement)
+        found = await _seen(target)
+    except asyncpg.PostgresError as error:
+        what = f"statement {statement.number} ({statement.action} {statement.object.name})"
+        why = f"; it was refused: {redact(str(refused))}" if refused else ""
+        raise ReconcileError(
+            f"{target.where}: what {what} has left cannot be seen to: {redact(str(error))}{why}",
+            reason="in_doubt",
+            hint="--resume takes away what is there by half, and goes on from there",
+        ) from error
+    return found, (statement.object in found.objects) != (statement.verb is Verb.DROP)
+
+
+async def _seen(target: Target) -> Snapshot:
     await target.session.execute("BEGIN")
-    found = await look(target)
-    await target.session.execute("ROLLBACK")
-    changes = compare(before, found).changes
-    if not changes:
-        return None
-    if all(_is_of(change, statement) for change in changes):
-        is_there = statement.object in found.objects
-        if is_there != (statement.verb is Verb.DROP):
-            return found
-    attempt = Attempt(statement.transaction)
-    raise _unknown(target, attempt, "it runs in no transaction", before, found)
+    try:
+        return await look(target)
+    finally:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await target.session.execute("ROLLBACK")
 
 
-def _is_of(change: Change, statement: Statement) -> bool:
-    return statement.object in (change.id, *change.contains)
-
-
-async def left_half(session: asyncpg.Connection, statement: Statement) -> None:
-    """Take away an index that was begun and not finished: it costs, and is of no use."""
-    if statement.object.kind != "index" or not statement.step.alone:
+async def _take_half_away(
+    session: asyncpg.Connection, before: Snapshot, statement: Statement
+) -> None:
+    """Take away an index that was begun or dropped, and not to the end: it costs, for no use."""
+    was = before.objects.get(statement.object)
+    if statement.object.kind != "index" or (was and was.attributes.get("valid") is False):
         return
+    # Whatever has read the table must end before: that keeps out nobody, and takes its time.
+    await wait_at_most(session, 0)
     name = dotted(statement.object.path)
     half = await session.fetchval(
         "SELECT NOT (x.indisvalid AND x.indisready AND x.indislive) FROM pg_catalog.pg_index x"
         " WHERE x.indexrelid = pg_catalog.to_regclass($1)",
         name,
     )
-    if half and statement.verb is not Verb.DROP:
+    if half:
         await session.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 

@@ -1,6 +1,6 @@
 """A session and names of tables in; out, which locks it has taken there, or who else has.
 
-Names are as SQL writes them. Nothing here waits for a lock.
+Names are as SQL writes them. Only `keep_others_off` waits for a lock.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ JOIN pg_catalog.pg_locks l ON l.relation = pg_catalog.to_regclass(n.name)
 JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() ORDER BY 1 LIMIT 5
 """
+# Who may drop a table need not be given any of these: the owner of its schema, for one.
+_MAY_LOCK = """
+SELECT pg_catalog.has_table_privilege(
+    pg_catalog.to_regclass($1)::pg_catalog.oid, 'UPDATE, DELETE, TRUNCATE')
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,6 +63,14 @@ async def taken(session: asyncpg.Connection, known: dict[int, str]) -> frozenset
     """Return what this transaction holds of what was there before it."""
     rows = await session.fetch(_TAKEN)
     return frozenset(Taken(known[r[0]], _MODES.get(r[1], r[1])) for r in rows if r[0] in known)
+
+
+async def keep_others_off(session: asyncpg.Connection, table: str) -> None:
+    """Lock a table as dropping it does, where it is there and this role may: what is seen of it
+    afterwards is what there is until the transaction ends. Waits no longer than `lock_timeout`.
+    """
+    if await session.fetchval(_MAY_LOCK, table):
+        await session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 
 
 async def others(session: asyncpg.Connection, tables: Sequence[str]) -> list[str]:

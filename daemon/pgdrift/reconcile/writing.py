@@ -91,6 +91,13 @@ async def hold(target: Target) -> None:
     await session.execute("SET default_transaction_read_only = off")
 
 
+async def wait_at_most(session: asyncpg.Connection, seconds: float) -> None:
+    """Let what is run from here on wait for a lock no longer than that; 0: as long as it takes."""
+    await session.execute(
+        "SELECT pg_catalog.set_config('lock_timeout', $1, false)", str(round(seconds * 1000))
+    )
+
+
 async def holds(session: asyncpg.Connection) -> bool:
     """Tell whether the lock of `hold` is still this session's: a pooler may have given another."""
     return bool(await session.fetchval(_HELD, _ONE_AT_A_TIME))
