@@ -14,8 +14,9 @@ from pgdrift.cli.place import Place, watcher
 from pgdrift.core.model import Snapshot, SyncPoint
 from pgdrift.core.plan import shown
 from pgdrift.core.plan.model import Plan, Way
-from pgdrift.core.plan.record import Run
+from pgdrift.core.plan.record import Run, since_up
 from pgdrift.core.plan.roles import roles
+from pgdrift.core.syncpoint import TakenBack
 from pgdrift.core.why.enacted import Result
 from pgdrift.errors import PgdriftError, ReconcileError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pgdrift.reconcile.journal import Journal
     from pgdrift.reconcile.stamp import Stamp
     from pgdrift.reconcile.writing import Target
+    from pgdrift.settings import Settings
 
 Say = Callable[[str], None]
 
@@ -83,7 +85,7 @@ async def _run(order: Order, say: Say) -> None:
                 start = await _pass_over(order, way, journal, target, start, judge, say)
             await audit.began(start, journal)
             course = _course(order, plan, judge, journal, say, audit)
-            await carry_out(target, journal, course, start)
+            judged = await carry_out(target, journal, course, start)
         except PgdriftError as error:
             await audit.ended(Result.STOPPED, journal, str(error.args[0]))
             raise
@@ -93,7 +95,7 @@ async def _run(order: Order, say: Say) -> None:
     say(f"done: {count} statement{'s' * (count != 1)} on {where}, and it is as the plan says")
     for left in way.by_hand:
         say(f"left by hand: {shown.left_line(left)}")
-    await _sync(order, say)
+    await _sync(order, plan, judged, journal, say)
 
 
 async def _pass_over(
@@ -314,9 +316,12 @@ def _stamp(order: Order, plan: Plan, journal: Journal) -> Stamp:
     return Stamp(version, order.reason, there, back, began, run.mark if run else None)
 
 
-async def _sync(order: Order, say: Say) -> None:
-    """Declare right what there is now, where the environment is configured and a store is there."""
-    from pgdrift.cli.sync import declare_present
+async def _sync(order: Order, plan: Plan, judged: Snapshot, journal: Journal, say: Say) -> None:
+    """Declare right what the plan led to, where the environment is configured and a store is there.
+
+    Nothing else is: what a plan leaves as it is, or takes back, may be drift. A way back takes back
+    what the way there declared.
+    """
     from pgdrift.store import exists
 
     settings, name = order.place.settings, order.place.name
@@ -324,6 +329,36 @@ async def _sync(order: Order, say: Say) -> None:
         return
     point = SyncPoint(name, datetime.now(UTC), order.reason, order.actor)
     try:
-        say(await declare_present(settings, point))
+        if order.title == "up":
+            say(await _declare(settings, point, plan, judged, journal))
+        else:
+            say(await _take_back(settings, point, journal))
     except PgdriftError as error:
         say(f"warning: no sync point of {name}: {error}")
+
+
+async def _declare(
+    settings: Settings, point: SyncPoint, plan: Plan, judged: Snapshot, journal: Journal
+) -> str:
+    from pgdrift.cli.sync import declare_present
+
+    left = [
+        f"{len(those)} {words}"
+        for those, words in ((plan.aside, "not chosen"), (plan.up.by_hand, "left by hand"))
+        if those
+    ]
+    if left:
+        return f"no sync point of {point.environment}: of what differs, {' and '.join(left)}"
+    kept, said = await declare_present(settings, point, judged)
+    journal.write("declared", sync_point=kept.id)
+    return said
+
+
+async def _take_back(settings: Settings, point: SyncPoint, journal: Journal) -> str:
+    from pgdrift.cli.sync import take_back
+
+    declared = since_up(journal.entries(), "declared").get("sync_point")
+    if not isinstance(declared, int):
+        return f"no sync point of {point.environment}: the plan had declared none"
+    by = TakenBack(point.at, point.actor, point.reason)
+    return await take_back(settings, point.environment, declared, by)
