@@ -294,7 +294,7 @@ def left_json(left: LeftOut) -> dict[str, Value]:
 def plan_json(plan: Plan) -> dict[str, Value]:
     """Return a whole plan for programs, in the order in which a person would read it."""
     return {
-        "pgdrift_plan": 2,
+        "pgdrift_plan": plan.format,
         **{
             end: {"name": e.name, "fingerprint": e.root, "server_version": e.server_version}
             for end, e in (("target", plan.target), ("source", plan.source))
