@@ -43,7 +43,7 @@ async def test_where_sequences_stand_and_fields_of_types_come_back(
     await hands.roll_back(a)
     (dump,) = hands.folder.glob("applied/backup-up-*.dump")
     await run_sql(a, "truncate people")
-    command = [server.bin / "pg_restore", "--data-only", "-d", a, dump]
+    command = [str(server.bin / "pg_restore"), "--data-only", "-d", a, str(dump)]
     subprocess.run(command, check=True, timeout=60)
     assert await value(a, "select nextval('counter')") == 4001
     assert await value(a, "select (homes[1]).zip from people") == "12345"

@@ -296,8 +296,10 @@ async def take_back(settings: Settings, name: str, id_: int, by: TakenBack) -> s
     """Take back a sync point; say what that did. Raises StoreError where it is not the latest."""
     async with when.kept_store(settings) as store:
         found = await store.declarations(name)
-        latest = next(d for d in found if d.point.id == id_)
-        return await _taken_back(store, latest, by)
+        declared = next((d for d in found if d.point.id == id_), None)
+        if declared is None:
+            return f"sync point {id_} of {name} is not kept any more"
+        return await _taken_back(store, declared, by)
 
 
 async def _taken_back(store: Store, latest: Declaration, by: TakenBack) -> str:
