@@ -433,6 +433,14 @@ CASES: Mapping[str, tuple[int, str, str]] = {
         "CREATE TABLE t (a serial, b int GENERATED ALWAYS AS IDENTITY);",
         "ALTER TABLE t OWNER TO pg_monitor;",
     ),
+    "sequence that leaves its bounds": (
+        13,
+        "CREATE SEQUENCE s1q; CREATE SEQUENCE s2q AS integer INCREMENT -1;",
+        (
+            "DROP SEQUENCE s1q; CREATE SEQUENCE s1q MINVALUE 1000; DROP SEQUENCE s2q;"
+            "CREATE SEQUENCE s2q AS smallint INCREMENT -1 MAXVALUE -100 START -100;"
+        ),
+    ),
     "sequence of an identity, unlogged": (
         15,
         "SELECT 1;",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +89,7 @@ plans = st.builds(
     options=_options,
     aside=_some_left,
     weights=_weights,
+    format=st.sampled_from([1, 2, 3]),
 )
 
 
@@ -122,10 +124,45 @@ def test_a_proof_of_another_plan_is_none() -> None:
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: replace(s, step=replace(s.step, loses="")),
+        lambda s: replace(s, step=replace(s.step, on=())),
+        lambda s: replace(s, step=replace(s.step, fails="")),
+        lambda s: replace(s, object=ObjectId("table", ("other",))),
+        lambda s: replace(s, verb=Verb.CHANGE),
+    ],
+)
+def test_a_proof_is_of_all_that_running_a_plan_relies_on(
+    change: Callable[[Statement], Statement],
+) -> None:
+    end = End("a", "0", 180000)
+    step = Step("DROP TABLE t", on=("t",), loses="its rows", fails="it has some")
+    statement = Statement(1, ObjectId("table", ("t",)), Verb.DROP, step)
+    left = LeftOut(ObjectId("table", ("u",)), "why")
+    plan = Plan(end, end, Way((statement,)), Way(), aside=(left,))
+    plan = replace(plan, proof=Proof("", "", 180000, plan.binding))
+    assert plan.proved
+    assert not replace(plan, up=Way((change(statement),))).proved
+    assert not replace(plan, aside=()).proved
+    assert not replace(plan, options=Options(spelling=not plan.options.spelling)).proved
+
+
+def test_a_plan_of_an_older_format_keeps_its_proof_and_its_name() -> None:
+    end = End("a", "0", 180000)
+    statement = Statement(1, ObjectId("table", ("t",)), Verb.DROP, Step("DROP TABLE t", loses="x"))
+    plan = Plan(end, end, Way((statement,)), Way(), format=2)
+    plan = replace(plan, proof=Proof("", "", 180000, "976c84d9adfdb90caa97f15a2d14df3d"))
+    found = planfile.from_yaml(planfile.to_yaml(plan))
+    assert (found.format, found.proved) == (2, True)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
         "[]",
+        "pgdrift_plan: 4",
         "pgdrift_plan: 3",
         "pgdrift_plan: 1",
         "pgdrift_plan: 2",

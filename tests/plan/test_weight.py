@@ -13,7 +13,7 @@ from pgdrift.cli.plan import _plan
 from pgdrift.core import snapshot_file
 from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.model import End, Plan, Statement, Verb, Way
-from pgdrift.core.plan.shown import review, text
+from pgdrift.core.plan.shown import may_stop, review, text
 from pgdrift.core.plan.step import Held, Lock, Step
 from pgdrift.core.plan.weight import Weight, grade, size_words, words
 from pgdrift.reconcile import planfile
@@ -66,6 +66,21 @@ def test_hazards_are_told_with_what_goes_through_most_first() -> None:
     assert "public.t1: 4.0 GB" in text(plan, plan.up)
     assert planfile.from_yaml(planfile.to_yaml(plan)).weights == sizes
     assert plan.binding == replace(plan, weights={}).binding
+
+
+def test_hazards_of_the_way_back_are_told_and_what_rows_may_stand_against() -> None:
+    column = ObjectId("column", ("public", "t", "c"))
+    gone = Step("ALTER TABLE public.t DROP COLUMN c", loses="what the column holds")
+    back = Step("ALTER TABLE public.t ADD COLUMN c int NOT NULL", fails="the table has rows")
+    end = End("a", "0", 180000)
+    up, down = Statement(1, column, Verb.DROP, gone), Statement(1, column, Verb.MAKE, back)
+    said = review(Plan(end, end, Way((up,)), Way((down,))))
+    hazards = said.partition("## Hazards of the way back")[2].partition("##")[0]
+    assert "fails where the table has rows" in hazards
+    assert "drop column" not in hazards
+    assert list(may_stop(Way((up, down)))) == [
+        "1, new column public.t.c, fails where the table has rows"
+    ]
 
 
 def test_locks_are_told_strongest_first_and_all_that_is_locked_beside() -> None:

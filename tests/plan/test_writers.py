@@ -105,6 +105,8 @@ def test_what_only_widens_loses_nothing(old: str, new: str) -> None:
         ("timestamp with time zone", "date"),
         ("numeric(8,3)", "numeric(8,2)"),
         ("jsonb", "integer"),
+        ("jsonb", "name"),
+        ("text", "name"),
     ],
 )
 def test_what_may_lose_says_so(old: str, new: str) -> None:

@@ -160,6 +160,8 @@ async def test_a_plan_is_rehearsed_applied_and_taken_back(
 
     await hands.apply(a)
     assert any("100 rows of public.account, restored once" in line for line in hands.said)
+    ahead = [line for line in hands.said if line.startswith("the way back may stop at")]
+    assert any("change type of column public.account.owner, fails where" in line for line in ahead)
     assert set(hands.states) == {"done"}
     assert await value(a, "select count(*) from account where owner = 'o' || id") == 100
     (began,) = [e for e in hands.journal if e["event"] == "began"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pgdrift.core.model import Event, Snapshot
 from pgdrift.core.plan.kept import plan_id
 from pgdrift.core.plan.model import Plan
+from pgdrift.core.plan.record import since_up
 from pgdrift.core.printable import one_line
 from pgdrift.core.why.enacted import Enactment, Left, Result, left_by
 from pgdrift.errors import PgdriftError
@@ -42,6 +43,8 @@ class Audit:
     _now: Enactment | None = None
     _start: Snapshot | None = None
     _ahead: Left = field(default_factory=dict)
+    # What was no more as expected before the plan: the way back explains none of it.
+    _drift: frozenset[str] = frozenset()
 
     @property
     def key(self) -> bytes:
@@ -53,8 +56,12 @@ class Audit:
         from pgdrift.cli.keeping import keep_in
 
         self._start = start
-        self._ahead = left_by(start, self.of[1] if self.order.title == "up" else self.of[0])
         order, store = self.order, self.store
+        if order.title == "down":
+            self._drift = _drifted(journal)
+        elif store and not order.resume:
+            await self._note_drift(store, start, journal)
+        self._ahead = self._left(self.of[1] if order.title == "up" else self.of[0])
         if store is None:
             return
         enactment = Enactment(
@@ -78,8 +85,8 @@ class Audit:
     async def left(self, found: Snapshot, journal: Journal) -> None:
         """Tell how far it is: what there is after one more transaction."""
         if self._now and self._start:
-            actual = left_by(self._start, found)
-            await self._keep(replace(self._now, left={**self._ahead, **actual}), journal)
+            left = {**self._ahead, **self._left(found)}
+            await self._keep(replace(self._now, left=left), journal)
 
     async def ended(self, result: Result, journal: Journal, said: str = "") -> None:
         """Tell what came of it."""
@@ -88,6 +95,20 @@ class Audit:
             await self._keep(over, journal)
         verb = "applied" if self.order.title == "up" else "rolled_back"
         await self._tell(verb if result is Result.DONE else "not_applied", said)
+
+    def _left(self, found: Snapshot) -> Left:
+        left = left_by(self._start, found) if self._start else {}
+        return {key: content for key, content in left.items() if key not in self._drift}
+
+    async def _note_drift(self, store: Store, start: Snapshot, journal: Journal) -> None:
+        """Write down what is not as expected: a way back would bring it back, and not as right."""
+        try:
+            expected = (await store.load(str(self.order.place.name))).expected
+        except PgdriftError as error:
+            self.lost(error)
+            return
+        drift = sorted(left_by(expected, start)) if expected else []
+        journal.write("drift", objects=drift)
 
     async def _keep(self, enactment: Enactment, journal: Journal) -> None:
         assert self.store  # noqa: S101  it has kept the beginning
@@ -134,6 +155,12 @@ async def audited(
         except PgdriftError as error:
             audit.lost(error)
         yield audit
+
+
+def _drifted(journal: Journal) -> frozenset[str]:
+    """Return what was drift before the way there was last begun, as far as it was known."""
+    found = since_up(journal.entries(), "drift").get("objects")
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
 
 def _now() -> datetime:

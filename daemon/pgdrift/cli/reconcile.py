@@ -154,7 +154,8 @@ apply = _runs(
     Refused where the schema is not the one that it was made of, or where it is not proved. Rows
     that would be lost are backed up first. Each transaction is written down in the plan's folder
     before and after it; what there is at the end is compared with the plan's source before the
-    last one is committed. An environment gets a sync point with it.
+    last one is committed. An environment gets a sync point with it, where all is as the plan
+    says.
 
     Exits 2 when it is not done, or not all of it, and says which.
     """,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,18 +13,20 @@ from pgdrift.cli.audit import Audit, audited
 from pgdrift.cli.place import Place, watcher
 from pgdrift.core.model import Snapshot, SyncPoint
 from pgdrift.core.plan import shown
-from pgdrift.core.plan.model import Plan, Way
-from pgdrift.core.plan.record import Run
+from pgdrift.core.plan.model import Plan, Statement, Way
+from pgdrift.core.plan.record import Run, since_up
 from pgdrift.core.plan.roles import roles
+from pgdrift.core.syncpoint import TakenBack
 from pgdrift.core.why.enacted import Result
 from pgdrift.errors import PgdriftError, ReconcileError
 
 if TYPE_CHECKING:
     from pgdrift.reconcile.apply import Course
-    from pgdrift.reconcile.backup import Programs
+    from pgdrift.reconcile.backup import Kept, Programs
     from pgdrift.reconcile.journal import Journal
     from pgdrift.reconcile.stamp import Stamp
     from pgdrift.reconcile.writing import Target
+    from pgdrift.settings import Settings
 
 Say = Callable[[str], None]
 
@@ -83,7 +85,7 @@ async def _run(order: Order, say: Say) -> None:
                 start = await _pass_over(order, way, journal, target, start, judge, say)
             await audit.began(start, journal)
             course = _course(order, plan, judge, journal, say, audit)
-            await carry_out(target, journal, course, start)
+            judged = await carry_out(target, journal, course, start)
         except PgdriftError as error:
             await audit.ended(Result.STOPPED, journal, str(error.args[0]))
             raise
@@ -93,7 +95,7 @@ async def _run(order: Order, say: Say) -> None:
     say(f"done: {count} statement{'s' * (count != 1)} on {where}, and it is as the plan says")
     for left in way.by_hand:
         say(f"left by hand: {shown.left_line(left)}")
-    await _sync(order, say)
+    await _sync(order, plan, judged, journal, say)
 
 
 async def _pass_over(
@@ -139,12 +141,24 @@ async def _start(
     if order.resume:
         _refuse_resume(order, plan, run, target.where)
         journal.write("resumed", by=order.actor, reason=order.reason)
-        return await settle(target, journal, way, order.title)
+        left = await settle(target, journal, way, order.title)
+        # Rows were written since it stopped.
+        await _back_up(order, of, target, _ahead(way, journal), say)
+        return left
     wanted = _wanted(order, plan, of, journal, target.where)
     found = await _unmoved(target, wanted)
-    await _back_up(order, plan, of, target, say)
+    if order.title == "up":
+        for line in shown.may_stop(plan.down):
+            say(f"the way back may stop at {line}")
+    await _back_up(order, of, target, way.statements, say)
     await _begin(order, plan, journal, target, found)
     return found
+
+
+def _ahead(way: Way, journal: Journal) -> list[Statement]:
+    run = journal.run()
+    done = run.done if run else frozenset()
+    return [s for s in way.statements if s.transaction not in done]
 
 
 def _refuse_resume(order: Order, plan: Plan, run: Run | None, where: str) -> None:
@@ -214,25 +228,30 @@ async def _unmoved(target: Target, wanted: Snapshot) -> Snapshot:
     return found
 
 
-async def _back_up(order: Order, plan: Plan, of: work.Sides, target: Target, say: Say) -> None:
+async def _back_up(
+    order: Order, of: work.Sides, target: Target, ahead: Sequence[Statement], say: Say
+) -> None:
     """Keep the rows that would be lost, and try whether they come back. Raises ReconcileError."""
     from pgdrift.reconcile import backup
+    from pgdrift.sources.connection import reading
     from pgdrift.sources.dsn import to_url
 
-    statements = (plan.up if order.title == "up" else plan.down).statements
-    risk = backup.at_risk(statements)
+    risk = await backup.at_risk(target.session, ahead)
+    if order.backs_up:
+        backup.unkept(risk, target.where)
     for statement in risk.beyond:
         say(f"not in a backup: {shown.headline(statement)} loses {statement.step.loses}")
-    tables = await backup.tables_of(target.session, risk.tables)
-    if not tables or not order.backs_up:
+    if not risk.kept or not order.backs_up:
         return
+    async with reading(target.session):
+        now = await target.read()
     programs = await backup.programs(target.session.get_server_version().major, _own_programs())
     at = datetime.now(UTC)
     file = order.folder / "applied" / f"backup-{order.title}-{at:%Y%m%dT%H%M%SZ}.dump"
-    counts = await backup.back_up(target, to_url(order.place.dsn), tables, file, programs)
-    await _try_restore(order, of, file, counts, programs)
-    for table, count in counts.items():
-        say(f"backed up: {count} rows of {table}, restored once from {file}")
+    held = await backup.back_up(target, to_url(order.place.dsn), risk.kept, file, programs)
+    await _try_restore(order, of, now, (file, held), programs)
+    for kept, much in held.items():
+        say(f"backed up: {kept.holds(much)}, restored once from {file}")
 
 
 def _own_programs() -> Path | None:
@@ -246,19 +265,22 @@ def _own_programs() -> Path | None:
 
 
 async def _try_restore(
-    order: Order, of: work.Sides, file: Path, counts: Mapping[str, int], programs: Programs
+    order: Order,
+    of: work.Sides,
+    now: Snapshot,
+    archive: tuple[Path, Mapping[Kept, int]],
+    programs: Programs,
 ) -> None:
     from pgdrift.reconcile import backup
     from pgdrift.reconcile.prove import Ground
     from pgdrift.sources.ground import ground
 
     reader = sides.Sides(order.config)
-    # What is there now: before the way back, that is the source.
-    now = of[0] if order.title == "up" else of[1]
+    file, held = archive
     try:
         async with ground(reader.scratch_like(now.server_version), roles(*of)) as empty:
             place = (Ground(empty.session, empty.read), empty.dsn)
-            await backup.restored(file, counts, now, place, programs)
+            await backup.restored(file, held, now, place, programs)
     except BaseException:
         backup.forget(file)
         raise
@@ -314,9 +336,12 @@ def _stamp(order: Order, plan: Plan, journal: Journal) -> Stamp:
     return Stamp(version, order.reason, there, back, began, run.mark if run else None)
 
 
-async def _sync(order: Order, say: Say) -> None:
-    """Declare right what there is now, where the environment is configured and a store is there."""
-    from pgdrift.cli.sync import declare_present
+async def _sync(order: Order, plan: Plan, judged: Snapshot, journal: Journal, say: Say) -> None:
+    """Declare right what the plan led to, where the environment is configured and a store is there.
+
+    Nothing else is: what a plan leaves as it is, or takes back, may be drift. A way back takes back
+    what the way there declared.
+    """
     from pgdrift.store import exists
 
     settings, name = order.place.settings, order.place.name
@@ -324,6 +349,36 @@ async def _sync(order: Order, say: Say) -> None:
         return
     point = SyncPoint(name, datetime.now(UTC), order.reason, order.actor)
     try:
-        say(await declare_present(settings, point))
+        if order.title == "up":
+            say(await _declare(settings, point, plan, judged, journal))
+        else:
+            say(await _take_back(settings, point, journal))
     except PgdriftError as error:
         say(f"warning: no sync point of {name}: {error}")
+
+
+async def _declare(
+    settings: Settings, point: SyncPoint, plan: Plan, judged: Snapshot, journal: Journal
+) -> str:
+    from pgdrift.cli.sync import declare_present
+
+    left = [
+        f"{len(those)} {words}"
+        for those, words in ((plan.aside, "not chosen"), (plan.up.by_hand, "left by hand"))
+        if those
+    ]
+    if left:
+        return f"no sync point of {point.environment}: of what differs, {' and '.join(left)}"
+    kept, said = await declare_present(settings, point, judged)
+    journal.write("declared", sync_point=kept.id)
+    return said
+
+
+async def _take_back(settings: Settings, point: SyncPoint, journal: Journal) -> str:
+    from pgdrift.cli.sync import take_back
+
+    declared = since_up(journal.entries(), "declared").get("sync_point")
+    if not isinstance(declared, int):
+        return f"no sync point of {point.environment}: the plan had declared none"
+    by = TakenBack(point.at, point.actor, point.reason)
+    return await take_back(settings, point.environment, declared, by)

@@ -11,11 +11,12 @@ import typer
 
 from pgdrift.cli import exits, sides, when
 from pgdrift.cli.options import Config, Format, FormatOption, by_itself, user
-from pgdrift.core.model import SYNC, Against, How, Outcome, Reading, SyncPoint
+from pgdrift.core.compare import compare
+from pgdrift.core.model import SYNC, Against, Finding, How, Outcome, Reading, Snapshot, SyncPoint
 from pgdrift.core.shown import declared
 from pgdrift.core.shown.render import one_line
 from pgdrift.core.syncpoint import Applied, Declaration, TakenBack
-from pgdrift.errors import ConfigError, SourceError
+from pgdrift.errors import ConfigError, ReconcileError, SourceError
 
 if TYPE_CHECKING:
     from pgdrift.core.book import Book
@@ -65,7 +66,8 @@ def declare(
     settings = _settings(config, environment)
     who = actor or user()
     if at is None:
-        said = asyncio.run(declare_present(settings, SyncPoint(environment, _now(), reason, who)))
+        point = SyncPoint(environment, _now(), reason, who)
+        _, said = asyncio.run(declare_present(settings, point))
     else:
         point = SyncPoint(environment, _now(), reason, who, how=How.AT_MIGRATION)
         said = asyncio.run(_declare_at(settings, point, at))
@@ -177,8 +179,14 @@ async def _show(settings: Settings, name: str, id_: int | None) -> tuple[Declara
         return asked, len((await store.declared(asked.point.id or 0)).objects)
 
 
-async def declare_present(settings: Settings, point: SyncPoint) -> str:
-    """Declare right what an environment is now, by a look of its own; say what that did."""
+async def declare_present(
+    settings: Settings, point: SyncPoint, judged: Snapshot | None = None
+) -> tuple[SyncPoint, str]:
+    """Declare right what an environment is now, by a look of its own; and say what that did.
+
+    `judged` is what somebody knows to be right: anything beside it is not declared, and raises
+    ReconcileError (moved).
+    """
     from pgdrift.store import open_store
 
     name = point.environment
@@ -191,13 +199,30 @@ async def declare_present(settings: Settings, point: SyncPoint) -> str:
         msg = f"{name} cannot be declared right, for it was not seen as a whole: {words}"
         hint = "grant the right that is named, and declare it again"
         raise SourceError(msg, reason="permission", hint=hint)
+    if judged is not None:
+        _refuse_others(name, judged, snapshot, settled)
     if own and own.outcome is Outcome.UNKNOWN:
         typer.echo(f"warning: {one_line(own.reason)}", err=True)
     async with open_store(settings.store.read_url()) as store:
         kept = await store.declare(point, snapshot, settled, seen=reading)
     said = f"sync point {kept.id} of {name} at {_when(kept.at)}: "
     said += f"{len(snapshot.objects)} objects are expected from now on"
-    return said if book.expected is None else f"{said}; {_findings(len(settled))}"
+    return kept, said if book.expected is None else f"{said}; {_findings(len(settled))}"
+
+
+def _refuse_others(
+    name: str, judged: Snapshot, found: Snapshot, findings: tuple[Finding, ...]
+) -> None:
+    """Raise where there is what nobody judged: it moved since, or no plan is about its kind."""
+    moved = [str(c.id) for c in compare(judged, found).changes]
+    beside = [f.key for f in findings if f.change.id.kind not in judged.kinds]
+    if names := [*moved, *beside]:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        raise ReconcileError(
+            f"{name} is not all as the plan left it: {', '.join(names[:_SHOWN])}{more}",
+            reason="moved",
+            hint=f"once all of it is right, `pgdrift sync {name}` declares it",
+        )
 
 
 async def _look(settings: Settings, book: Book) -> tuple[Reading, Against | None]:
@@ -264,10 +289,25 @@ async def _undo(settings: Settings, name: str, by: TakenBack) -> str:
         if latest is None or latest.point.id is None:
             hint = "`pgdrift sync` declares one"
             raise ConfigError(_none(name), reason="usage", hint=hint)
-        holds = await store.undo(name, latest.point.id, by)
+        return await _taken_back(store, latest, by)
+
+
+async def take_back(settings: Settings, name: str, id_: int, by: TakenBack) -> str:
+    """Take back a sync point; say what that did. Raises StoreError where it is not the latest."""
+    async with when.kept_store(settings) as store:
+        found = await store.declarations(name)
+        declared = next((d for d in found if d.point.id == id_), None)
+        if declared is None:
+            return f"sync point {id_} of {name} is not kept any more"
+        return await _taken_back(store, declared, by)
+
+
+async def _taken_back(store: Store, latest: Declaration, by: TakenBack) -> str:
+    name, id_ = latest.point.environment, latest.point.id
+    holds = await store.undo(name, id_ or 0, by)
     count = len(latest.settled)
     back = f"{count} finding{' comes' if count == 1 else 's come'} back at the next look"
     return (
-        f"sync point {latest.point.id} of {name} is undone; {holds.id} of {_when(holds.at)} holds"
+        f"sync point {id_} of {name} is undone; {holds.id} of {_when(holds.at)} holds"
         f" again ({one_line(holds.reason)}); {back}"
     )

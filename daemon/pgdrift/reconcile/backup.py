@@ -1,7 +1,8 @@
-"""The rows of tables that a plan puts at risk, as one archive of pg_dump, which was restored once.
+"""What a plan puts at risk, as one archive of pg_dump, which was restored once: rows of tables, and
+where sequences stand.
 
-In come a target and its tables, out comes a file whose rows were counted on both sides. Rows that
-are written after it was made are not in it.
+In come a target and names, out comes a file whose rows were counted on both sides. Rows that are
+written after it was made are not in it.
 """
 
 from __future__ import annotations
@@ -28,23 +29,60 @@ from pgdrift.reconcile.writing import Target, told
 BIN_VARIABLE = "PGDRIFT_PG_BIN"
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
-_TABLES = """
+_KEPT = """
 WITH RECURSIVE below (oid) AS (
     SELECT c.oid FROM pg_catalog.unnest($1::text[]) AS n (name)
     JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)
     UNION
     SELECT h.inhrelid FROM below b JOIN pg_catalog.pg_inherits h ON h.inhparent = b.oid
 )
-SELECT c.oid::pg_catalog.regclass::text
-FROM below b JOIN pg_catalog.pg_class c USING (oid) WHERE c.relkind IN ('r', 'p') ORDER BY 1
+SELECT c.oid::pg_catalog.regclass::text, c.relkind = 'S'
+FROM below b JOIN pg_catalog.pg_class c USING (oid) WHERE c.relkind IN ('r', 'p', 'S') ORDER BY 1
 """
+# pg_dump leaves out what an extension's tables hold, or most of it.
+_HAS_TABLES = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+    JOIN pg_catalog.pg_class c ON c.oid = d.objid
+    WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+        AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND c.relkind IN ('r', 'p') AND e.extname = $1
+)
+"""
+# What is not there has nothing to lose, and a foreign table's rows stay where they are.
+_IS_THERE = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.unnest($1::text[]) AS n (name)
+    JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name) WHERE c.relkind <> 'f'
+)
+"""
+# It is made of what is there still.
+_MADE_ANEW = "materialized_view"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A table or sequence, as SQL names it."""
+
+    name: str
+    is_sequence: bool
+
+    @property
+    def measure(self) -> str:
+        """The query for how much it holds: how many rows, or where it stands."""
+        return f"SELECT {'last_value' if self.is_sequence else 'count(*)'} FROM ONLY {self.name}"
+
+    def holds(self, much: int) -> str:
+        """Say how much it holds."""
+        return f"{self.name} at {much}" if self.is_sequence else f"{much} rows of {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """What a plan puts at risk: tables that can be backed up, and statements that name none."""
+    """What a plan puts at risk: what can be backed up, and statements that lose what cannot."""
 
-    tables: tuple[str, ...]
+    kept: tuple[Kept, ...]
     beyond: tuple[Statement, ...]
 
 
@@ -56,11 +94,37 @@ class Programs:
     restore: Path
 
 
-def at_risk(statements: Sequence[Statement]) -> Risk:
-    """Return the tables from which statements lose what no way back restores."""
-    losing = [s for s in statements if s.step.loses]
-    tables = sorted({name for s in losing for name in s.step.on})
-    return Risk(tuple(tables), tuple(s for s in losing if not s.step.on))
+async def at_risk(session: asyncpg.Connection, statements: Sequence[Statement]) -> Risk:
+    """Return of what statements lose something that no way back restores, with all below that."""
+    found, beyond = dict[str, Kept](), list[Statement]()
+    for s in statements:
+        if not s.step.loses:
+            continue
+        kept = [Kept(*row) for row in await session.fetch(_KEPT, list(s.step.on))]
+        found |= {k.name: k for k in kept}
+        if not kept and await _holds(session, s):
+            beyond.append(s)
+    return Risk(tuple(found[name] for name in sorted(found)), tuple(beyond))
+
+
+async def _holds(session: asyncpg.Connection, statement: Statement) -> bool:
+    """Tell whether there is anything to lose of what no archive can have."""
+    if statement.object.kind == "extension":
+        return bool(await session.fetchval(_HAS_TABLES, statement.object.path[-1]))
+    on = statement.step.on
+    return not on or bool(await session.fetchval(_IS_THERE, list(on)))
+
+
+def unkept(risk: Risk, where: str) -> None:
+    """Raise ReconcileError (refused) for what would be lost and is in no backup of ours."""
+    for s in risk.beyond:
+        if s.object.kind != _MADE_ANEW:
+            raise ReconcileError(
+                f"{where}: {s.action} {s.object.name} loses {s.step.loses}, and no backup of ours"
+                " can hold that; nothing was changed by this command",
+                reason="refused",
+                hint="say --no-backup, when it is kept elsewhere or not needed",
+            )
 
 
 async def programs(major: int, own: Path | None = None) -> Programs:
@@ -96,22 +160,17 @@ async def _major(program: Path) -> int:
     return int(found[1]) if code == 0 and found else 0
 
 
-async def tables_of(session: asyncpg.Connection, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the tables that these names are of, with all that hang below them and hold rows."""
-    return tuple(row[0] for row in await session.fetch(_TABLES, list(names)))
-
-
 async def back_up(
-    target: Target, dsn: str, tables: Sequence[str], file: Path, with_: Programs
-) -> Mapping[str, int]:
-    """Write the archive; return how many rows each table has in it. Raises ReconcileError."""
+    target: Target, dsn: str, kept: Sequence[Kept], file: Path, with_: Programs
+) -> Mapping[Kept, int]:
+    """Write the archive; return how much of each is in it. Raises ReconcileError."""
     session = target.session
     with told(target.where):
         await session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            counts = {t: await session.fetchval(f"SELECT count(*) FROM ONLY {t}") for t in tables}
+            counts = {k: await session.fetchval(k.measure) for k in kept}
             instant = await session.fetchval("SELECT pg_catalog.pg_export_snapshot()")
-            await _dump(dsn, tables, file, with_, instant)
+            await _dump(dsn, [k.name for k in kept], file, with_, instant)
         finally:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await session.execute("ROLLBACK")
@@ -136,7 +195,7 @@ async def _dump(dsn: str, tables: Sequence[str], file: Path, with_: Programs, in
     forget(beside)
     raise ReconcileError(
         f"the rows of {', '.join(tables)} could not be backed up: {_first(said)}; nothing was"
-        " changed",
+        " changed by this command",
         reason="refused",
         hint="make room and give the right to read them; or say --no-backup, when they are kept"
         " elsewhere",
@@ -155,7 +214,11 @@ def _on_disk(file: Path) -> None:
 
 
 async def restored(
-    file: Path, counts: Mapping[str, int], of: Snapshot, ground: tuple[Ground, str], with_: Programs
+    file: Path,
+    counts: Mapping[Kept, int],
+    of: Snapshot,
+    ground: tuple[Ground, str],
+    with_: Programs,
 ) -> None:
     """Restore an archive in an empty database made as the target is, and count its rows there.
 
@@ -169,16 +232,16 @@ async def restored(
     code, said = await _run(with_.restore, *how, f"--dbname={url}", str(file), secret=secret)
     if code:
         raise _untested(file, _first(said))
-    for table, count in counts.items():
-        there = await ground[0].session.fetchval(f"SELECT count(*) FROM ONLY {table}")
-        if there != count:
-            raise _untested(file, f"{table} has {there} rows in it, and {count} in the target")
+    for kept, much in counts.items():
+        there = await ground[0].session.fetchval(kept.measure)
+        if there != much:
+            raise _untested(file, f"it has {kept.holds(there)}, and the target {kept.holds(much)}")
 
 
 def _untested(file: Path, why: str) -> ReconcileError:
     return ReconcileError(
         f"the backup {file} could not be restored on the scratch server: {why}; nothing was"
-        " changed",
+        " changed by this command",
         reason="unproved",
         hint="name a scratch server that can hold the target (scratch.dsn); or say --no-backup,"
         " when the rows are kept elsewhere",

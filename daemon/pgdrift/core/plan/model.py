@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from pgdrift.core.alike.normalise import Options
 from pgdrift.core.digest import content_digest
-from pgdrift.core.model import ObjectId
+from pgdrift.core.model import ObjectId, Value
 from pgdrift.core.plan.step import Step
 from pgdrift.core.plan.weight import Weights
+
+FORMAT = 3
+"""The format of plans as they are written. 3 binds a proof to all that running a plan relies on; 2
+tells what is locked beside a table, and how large tables were; 1 knew of neither."""
 
 
 class Verb(StrEnum):
@@ -175,6 +179,7 @@ class Plan:
     `options` is what counted as a difference when it was made. `aside` is what differs and was
     not chosen: then the source is what the target becomes by the rest.
     `weights` are of the target's tables when the plan was made, as far as somebody could tell.
+    `format` is the one that it was written in, and decides what its binding is over.
     """
 
     target: End
@@ -186,14 +191,18 @@ class Plan:
     options: Options = field(default_factory=Options)
     aside: tuple[LeftOut, ...] = ()
     weights: Weights = field(default_factory=dict)
+    format: int = FORMAT
 
     @property
     def binding(self) -> str:
-        """A digest over both fingerprints and all statements: what a proof is of."""
+        """A digest over both fingerprints, all statements and what is left: what a proof is of."""
         said = [
             [self.target.root, self.source.root],
             *(
-                [[s.transaction, s.step.alone, s.step.sql] for s in w.statements]
+                [
+                    [s.transaction, s.step.alone, s.step.sql, *self._relied_on(s)]
+                    for s in w.statements
+                ]
                 for w in (self.up, self.down)
             ),
             *(
@@ -201,7 +210,16 @@ class Plan:
                 for w in (self.up, self.down)
             ),
         ]
+        if self.format >= 3:
+            said.append([[str(left.object), list(left.attributes)] for left in self.aside])
+            said.append([asdict(self.options)])
         return content_digest("plan", (), "", {"said": said})
+
+    def _relied_on(self, s: Statement) -> list[Value]:
+        """Give what decides, beside the SQL, what is backed up, told and skipped."""
+        if self.format < 3:
+            return []
+        return [str(s.object), s.verb.value, s.step.loses, s.step.fails, list(s.step.on)]
 
     @property
     def proved(self) -> bool:

@@ -14,6 +14,7 @@ from pgdrift.core.alike.presets import Presets
 from pgdrift.core.model import ObjectId
 from pgdrift.core.plan.model import (
     FATES,
+    FORMAT,
     End,
     Impact,
     LeftOut,
@@ -29,9 +30,7 @@ from pgdrift.core.plan.weight import Weight
 
 T = TypeVar("T")
 
-# 2 tells what is locked beside a table, and how large tables were; 1 knew of neither.
-FORMAT = 2
-_READ = (1, 2)
+_READ = (1, 2, FORMAT)
 
 
 def parse(body: object) -> Plan:
@@ -51,6 +50,7 @@ def parse(body: object) -> Plan:
         options=_options(_get(of, "compare", dict, {})),
         aside=tuple(_left(x) for x in _get(of, "not_chosen", list, [])),
         weights=dict(_weight(w) for w in _get(of, "tables", list, [])),
+        format=_get(of, "pgdrift_plan", int),
     )
 
 

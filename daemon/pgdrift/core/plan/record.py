@@ -72,6 +72,17 @@ def latest(entries: Iterable[Entry]) -> Run | None:
     return run
 
 
+def since_up(entries: Iterable[Entry], event: str) -> Entry:
+    """Return the last of an event since the way there was last begun; empty where there is none."""
+    found: Entry = {}
+    for entry in entries:
+        if entry.get("event") == "began" and entry.get("way") == "up":
+            found = {}
+        elif entry.get("event") == event:
+            found = entry
+    return found
+
+
 def _begun(entry: Entry) -> Run:
     way, plan, at, by, reason = (
         str(entry.get(name, "")) for name in ("way", "plan", "at", "by", "reason")

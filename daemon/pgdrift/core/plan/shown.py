@@ -160,7 +160,8 @@ def review(plan: Plan) -> str:
         f"Fingerprints: target {code(plan.target.root)}, source {code(plan.source.root)}.",
         f"**{_escaped(standing(plan))}**",
         *_categories(plan.up),
-        *_hazards(plan.up, plan.weights),
+        *_hazards(plan.up, "Hazards", plan.weights),
+        *_hazards(plan.down, "Hazards of the way back", plan.weights),
         *_by_hand(plan),
         *_aside(plan),
         *_impact(plan.up),
@@ -181,14 +182,21 @@ def _categories(way: Way) -> Iterator[str]:
     yield "\n".join(["| action | statements |", "|---|---:|", *rows]) if rows else "Nothing to do."
 
 
-def _hazards(way: Way, weights: Weights) -> Iterator[str]:
+def may_stop(way: Way) -> Iterator[str]:
+    """Give the statements of a way that rows may stand against, and when."""
+    for s in way.statements:
+        if s.step.fails:
+            yield f"{s.number}, {headline(s)}, fails where {s.step.fails}"
+
+
+def _hazards(way: Way, title: str, weights: Weights) -> Iterator[str]:
     """Give what may fail, lose or keep others waiting, what goes through most bytes first."""
     risky = [
         s for s in way.statements if s.step.loses or s.step.fails or s.step.rewrites or s.step.scans
     ]
     if risky:
         risky.sort(key=lambda s: (-gravity(s.step, weights), s.number))
-        yield "## Hazards"
+        yield f"## {title}"
         yield "\n".join(
             f"- {s.number}, {code(headline(s))}: {_escaped('; '.join(costs(s, weights)))}"
             for s in risky
@@ -294,7 +302,7 @@ def left_json(left: LeftOut) -> dict[str, Value]:
 def plan_json(plan: Plan) -> dict[str, Value]:
     """Return a whole plan for programs, in the order in which a person would read it."""
     return {
-        "pgdrift_plan": 2,
+        "pgdrift_plan": plan.format,
         **{
             end: {"name": e.name, "fingerprint": e.root, "server_version": e.server_version}
             for end, e in (("target", plan.target), ("source", plan.source))

@@ -15,7 +15,7 @@ from pgdrift.core.plan.kinds.column_words import (
     sequence_of,
 )
 from pgdrift.core.plan.kinds.common import comment_on
-from pgdrift.core.plan.sql import has, last, text, texts, upto
+from pgdrift.core.plan.sql import has, last, literal, text, texts, upto
 from pgdrift.core.plan.step import Below, Held, Lock, Step, World
 
 _HARD = Lock.ACCESS_EXCLUSIVE
@@ -52,10 +52,19 @@ def identities(before: Object, after: Object, world: World) -> Iterator[Step]:
     """Give what adds an identity, or changes the sequence behind it."""
     old, new = text(before, "identity"), text(after, "identity")
     if new and not old:
-        yield altered_column(after, f"ADD {identity_clause(after)}", "change identity")
+        added = altered_column(after, f"ADD {identity_clause(after)}", "change identity")
+        yield replace(added, note=_counts_anew(after))
         yield from _settings_of_sequence(None, after, world)
     elif new:
         yield from _settings_of_sequence(before, after, world)
+
+
+def _counts_anew(column: Object) -> str:
+    counts = f"pg_catalog.setval({literal(sequence_of(column))}, max({last(column)}))"
+    return (
+        "counts from its start, whatever the rows hold; after it, where there are rows:"
+        f" SELECT {counts} FROM {upto(column)}"
+    )
 
 
 def identity_goes(before: Object, after: Object, _: World) -> Iterator[Step]:

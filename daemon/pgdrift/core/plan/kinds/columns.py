@@ -92,8 +92,14 @@ def _drop(column: Object, world: World) -> Iterator[Step]:
         _HARD,
         (upto(column),),
         below=Below.ALL,
-        loses="" if has(column, "generated") else "what the column holds",
+        loses="" if _is_made_again(column, world) else "what the column holds",
     )
+
+
+def _is_made_again(column: Object, world: World) -> bool:
+    """Tell whether an expression gives all values, also to the column that comes in its place."""
+    new = world.there.get(column.id)
+    return has(column, "generated") and (new is None or has(new, "generated"))
 
 
 def _children_keep(column: Object, world: World) -> bool:

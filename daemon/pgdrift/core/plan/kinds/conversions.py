@@ -48,7 +48,9 @@ def conversion(old: str, new: str) -> Conversion:
             loses = _shortened(one, other) if other.base in _TEXTS else CONVERTED
             return Conversion(loses=loses, fails="a value is too long or too large")
         if other.base in _TEXTS and not other.limits:
-            return Conversion(using=f"{{}}::{new}")
+            # A name is cut off in silence.
+            loses = CONVERTED if other.base == "name" else ""
+            return Conversion(using=f"{{}}::{new}", loses=loses)
     if one.base in _TEXTS or {one.base, other.base} == {"integer", "boolean"}:
         return Conversion(
             using=f"{{}}::{new}", loses=CONVERTED, fails="a value cannot be converted"

@@ -48,10 +48,10 @@ def referred_to(constraint: Object) -> str:
 
 
 def tables_of_type(i: ObjectId | None, world: World) -> tuple[str, ...]:
-    """Return the tables with a column of a domain, or of a domain over it."""
+    """Return the tables with a column of a type, or of a domain or composite type over it."""
     tables: set[str] = set()
     for user in world.used.get(i, ()) if i else ():
-        if user.kind == "domain":
+        if user.kind in {"domain", "composite_type"}:
             tables.update(tables_of_type(user, world))
         of = world.here.get(user)
         if user.kind == "column" and of and of.parent and of.parent.kind in _OF_ROWS:

@@ -47,6 +47,10 @@ EXTENSION = Writer(
     last,
     _extension,
     {"version": _update, "schema": _move, "relocatable": _SCRIPT, "configuration": _SCRIPT},
+    # Which tables are its own is not read; whoever runs it asks the server.
+    drop=lambda found, _: [
+        Step(f"DROP EXTENSION {last(found)}", loses="what tables of the extension hold, if any")
+    ],
 )
 
 

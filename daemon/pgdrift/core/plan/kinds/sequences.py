@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from pgdrift.core.model import Object, Value
-from pgdrift.core.plan.sql import has, text, whole
+from pgdrift.core.plan.sql import has, literal, text, whole
 from pgdrift.core.plan.step import Lock, Step, World, Writer
 
 _LOCK = Lock.SHARE_ROW_EXCLUSIVE
+_ENDS = ((min, "minimum"), (max, "maximum"))
 
 
 def _numbers(found: Object) -> str:
@@ -26,15 +28,45 @@ def _sequence(found: Object, _: World) -> Iterator[Step]:
 
 
 def _changed(before: Object, after: Object, _: World) -> Iterator[Step]:
-    outside = not _within(before.attributes["start"], after)
+    if not _within(before.attributes["start"], after):
+        yield from _brought_in(before, after)
     yield Step(
-        f"ALTER SEQUENCE {whole(after)} {_numbers(after)}{' RESTART' if outside else ''}",
+        f"ALTER SEQUENCE {whole(after)} {_numbers(after)}",
         "change numbers",
         _LOCK,
         (whole(after),),
-        loses="where the sequence stands" if outside else "",
-        fails="" if outside else "it stands outside of its new bounds",
+        fails="" if _holds_all(before, after) else "it stands outside of its new bounds",
     )
+
+
+def _brought_in(before: Object, after: Object) -> Iterator[Step]:
+    """Give what brings a sequence to its new start that was never used, or has not come so far.
+
+    Where it stands no plan knows; a server refuses new bounds around another place. Bounds that
+    hold both come first, and keep others from using it until all is done.
+    """
+    old, new, name = before.attributes, after.attributes, whole(after)
+    low, high = (f(cast("int", a[n]) for a in (old, new)) for f, n in _ENDS)
+    yield Step(
+        f"ALTER SEQUENCE {name} AS bigint MINVALUE {low} MAXVALUE {high}",
+        "widen bounds",
+        _LOCK,
+        (name,),
+    )
+    beyond = (f"last_value < {new['minimum']}", f"last_value > {new['maximum']}")
+    short, past = beyond if cast("int", new["increment"]) > 0 else beyond[::-1]
+    yield Step(
+        f"SELECT pg_catalog.setval({literal(name)}, {new['start']}, false) FROM {name}"
+        f" WHERE {short} OR (NOT is_called AND {past})",
+        "go to new start",
+        on=(name,),
+        loses="where the sequence stands, if that is before its new bounds",
+    )
+
+
+def _holds_all(before: Object, after: Object) -> bool:
+    """Tell whether the new bounds hold all places of the old ones."""
+    return all(_within(before.attributes[n], after) for n in ("minimum", "maximum"))
 
 
 def _within(start: Value, found: Object) -> bool:

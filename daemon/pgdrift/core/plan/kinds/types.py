@@ -116,14 +116,16 @@ def _composite(found: Object, _: World) -> Iterator[Step]:
         yield comment_on(f"COLUMN {whole(found)}.{field}", said)
 
 
-def _fields(before: Object, after: Object, _: World) -> Iterator[Step]:
+def _fields(before: Object, after: Object, world: World) -> Iterator[Step]:
     old, new = field_types(before), field_types(after)
+    on = tables_of_type(after.id, world)
     for name in old:
         if name not in new:
             yield Step(
                 f"ALTER TYPE {whole(after)} DROP ATTRIBUTE {name}",
                 "drop field",
-                loses=f"what columns of the type hold in {name}",
+                on=on,
+                loses=f"what columns of the type hold in {name}" if on else "",
             )
     for name, kind in new.items():
         if name not in old:

@@ -181,6 +181,16 @@ def _identity(found: Object, world: World) -> Iterator[Step]:
         yield identity(found, new)
 
 
+def _matview_goes(found: Object, _: World) -> Iterator[Step]:
+    yield Step(
+        f"DROP MATERIALIZED VIEW {whole(found)}",
+        "",
+        _HARD,
+        (whole(found),),
+        loses="what it has held since it was last refreshed",
+    )
+
+
 MATERIALIZED_VIEW = Writer(
     "MATERIALIZED VIEW",
     whole,
@@ -196,6 +206,7 @@ MATERIALIZED_VIEW = Writer(
         "tablespace": _place,
         "column_comments": _column_comments,
     },
+    drop=_matview_goes,
     unless=_storage_goes,
     late=_identity,
 )
