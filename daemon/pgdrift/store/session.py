@@ -2,8 +2,8 @@
 
 Each is a lock of this one session of the server, and what the replica keeps as holder is written
 through it, too: whoever can write so still holds, and when the session ends, however it does, so
-do its locks. A session that is silent for longer than its lease is ended by the server; or by the next
-that musters, where its last word was half of a statement, for which servers wait without end.
+do its locks. A session that is silent for longer than its lease is ended by the server; or, where
+its last word was half of a statement, for which servers wait without end, by whoever musters next.
 """
 
 from __future__ import annotations
