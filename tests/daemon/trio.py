@@ -1,6 +1,7 @@
 """Several daemons that share one store on a server, each with a way to it that can be cut.
 
-The store's server keeps a record of who wrote of which environment, and whether it held it then.
+The store's server keeps a record of who wrote of which environment, its incidents and what is told of
+them, and whether it held then what that takes.
 """
 
 from __future__ import annotations
@@ -24,16 +25,28 @@ from tests.daemon.proxy import Proxy
 from tests.sinks.mailserver import MailServer
 
 _RECORD = """
-create table written (id serial primary key, environment text, pid int, held bool, at timestamptz);
-create function record() returns trigger language plpgsql as $$ begin
-  insert into written (environment, pid, held, at) select new.name, pg_backend_pid(), exists (
+create table written (
+  id serial primary key, about text, environment text, pid int, held bool, at timestamptz
+);
+create function record() returns trigger language plpgsql as $$
+declare of text; duties text[]; begin
+  of := case tg_table_name when 'environment' then to_jsonb(new)->>'name'
+    when 'incident' then to_jsonb(new)->>'environment'
+    else (select environment from incident where id = to_jsonb(new)->>'incident_id') end;
+  duties := array['watch ' || of] || case tg_table_name when 'delivery' then array['lead'] end;
+  insert into written (about, environment, pid, held, at)
+  select tg_table_name, of, pg_backend_pid(), exists (
     select from pg_locks as l join duty as d on d.id = l.objid::int
     where l.locktype = 'advisory' and l.classid = 'duty'::regclass and l.objsubid = 2
-      and l.granted and l.pid = pg_backend_pid() and d.name = 'watch ' || new.name
+      and l.granted and l.pid = pg_backend_pid() and d.name = any (duties)
   ), clock_timestamp();
   return null;
 end $$;
 create trigger recorded after insert or update on environment
+  for each row execute function record();
+create trigger recorded after insert or update on incident
+  for each row execute function record();
+create trigger recorded after insert or update on delivery
   for each row execute function record();
 """
 
@@ -142,7 +155,10 @@ class Trio:
         missing: list[Any] = []
 
         async def all_of_them() -> bool:
-            rows = await self.ask("select distinct environment from written where at > $1", since)
+            rows = await self.ask(
+                "select distinct environment from written where about = 'environment' and at > $1",
+                since,
+            )
             missing[:] = sorted(self.environments.keys() - {row["environment"] for row in rows})
             return not missing
 
