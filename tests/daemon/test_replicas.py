@@ -119,10 +119,8 @@ async def test_whatever_becomes_of_replicas_each_environment_is_watched_by_one_a
     written = [w for w in await shared.written() if w["at"] > began]
     assert {w["about"] for w in written} == {"environment", "incident", "delivery"}
     assert [w for w in written if not w["held"]] == [], why
-    assert (
-        max(gaps([w for w in written if w["about"] == "environment"]))
-        < 2 * INTERVAL + LEASE + LEASE / 4 + SLACK
-    ), why
+    longest, where = max(gaps([w for w in written if w["about"] == "environment"]))
+    assert longest < 2 * INTERVAL + LEASE + LEASE / 4 + SLACK, f"{where}\n{why}"
     check_messages(shared, await shared.ask("select * from delivery"), changed, why)
 
 
@@ -182,12 +180,16 @@ async def told(shared: Trio, names: set[str]) -> None:
     await until(so, lambda: f"{names}\n{shared.said()}")
 
 
-def gaps(written: list[Json]) -> list[timedelta]:
-    """Return how long each environment was left between two looks."""
+def gaps(written: list[Json]) -> list[tuple[timedelta, str]]:
+    """Return how long each environment was left between two looks, and which, when, by whom."""
     by: dict[str, list[Json]] = {}
     for w in written:
         by.setdefault(w["environment"], []).append(w)
-    return [b["at"] - a["at"] for of in by.values() for a, b in pairwise(of)]
+    return [
+        (b["at"] - a["at"], f"{name}: {a['at']} by {a['pid']}, {b['at']} by {b['pid']}")
+        for name, of in by.items()
+        for a, b in pairwise(of)
+    ]
 
 
 def check_messages(shared: Trio, deliveries: list[Json], changed: set[str], why: str) -> None:

@@ -59,6 +59,26 @@ async def test_members_see_each_other_and_who_holds_what(one: Store, other: Stor
     assert await first.muster() == await second.muster() == seen
 
 
+async def test_what_could_not_be_given_is_held_as_before(one: Store, other: Store) -> None:
+    """Nobody else could take it: it would be left for as long as the session lasts."""
+    first, second = await one.join("a", LEASE), await other.join("b", LEASE)
+    await first.take([PROD, DEV])
+    async with first.speaking():
+        giving = asyncio.create_task(first.give([PROD]))
+        await asyncio.sleep(0)
+        assert first.held == {DEV}
+        giving.cancel()
+    await asyncio.gather(giving, return_exceptions=True)
+
+    assert await second.take([PROD]) == frozenset()
+    await first.muster()
+    assert first.held == {PROD, DEV}
+    await first.give([PROD])
+    assert await second.take([PROD]) == {PROD}
+    await first.muster()
+    assert first.held == {DEV}
+
+
 async def test_what_is_given_is_free_and_what_ends_is_forgotten(one: Store, other: Store) -> None:
     first, second = await one.join("a", LEASE), await other.join("b", LEASE)
     await first.take([PROD, DEV])

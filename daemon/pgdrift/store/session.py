@@ -96,6 +96,7 @@ class Session:
     # When the last word that the server answered was sent.
     proven_at: float = field(default_factory=time.monotonic)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _giving: set[str] = field(default_factory=set)
     _hear: Callable[[str], None] = field(default=lambda _: None)
 
     @property
@@ -125,7 +126,11 @@ class Session:
         if self.id not in members:
             self.lost.set()
             raise Fenced("the membership")
-        return Muster(members, {row.duty: row.id for row in rows if row.duty is not None})
+        holders = {row.duty: row.id for row in rows if row.duty is not None}
+        # The server's word, whatever became of ours: what was taken or not given up by a call that
+        # was cut short nobody else can take.
+        self.held |= {duty for duty, id_ in holders.items() if id_ == self.id} - self._giving
+        return Muster(members, holders)
 
     async def take(self, duties: Collection[str]) -> frozenset[str]:
         """Take those of these duties that nobody holds; return which those were."""
@@ -144,9 +149,13 @@ class Session:
         given = self.held & set(duties)
         if given:
             self.held -= given
-            async with self.speaking() as c:
-                await c.execute(_GIVE, {"names": sorted(given)})
-                await notify(c, "given")
+            self._giving |= given
+            try:
+                async with self.speaking() as c:
+                    await c.execute(_GIVE, {"names": sorted(given)})
+                    await notify(c, "given")
+            finally:
+                self._giving -= given
 
     async def listen(self, hear: Callable[[str], None]) -> None:
         """Call this with what other members say, from now on; what is lost is no harm."""
