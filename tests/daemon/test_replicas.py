@@ -102,7 +102,7 @@ async def test_whatever_becomes_of_replicas_each_environment_is_watched_by_one_a
         await change(shared, dice, changed, mended)
         if how is killed or dice.random() < 0.7:
             await shared.shared_by(*(r for r in replicas if r is not victim))
-        if DISTURBANCES > LONG_FROM and dice.random() < 0.05:
+        if DISTURBANCES > LONG_FROM and dice.random() < 0.02:
             await asyncio.sleep(60)
         await undo()
         if dice.random() < 0.7:
