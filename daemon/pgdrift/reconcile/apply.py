@@ -103,8 +103,8 @@ class _Work:
         try:
             yield
         except ReconcileError as error:
-            said = f"{self.target.where}: {error.args[0]}; {_standing(self)}"
-            raise ReconcileError(said, reason=error.reason, hint=error.hint) from error
+            error.args = (f"{self.target.where}: {error.args[0]}; {_standing(self)}",)
+            raise
 
 
 async def carry_out(target: Target, journal: Journal, course: Course, start: Snapshot) -> Snapshot:
