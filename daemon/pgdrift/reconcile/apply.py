@@ -20,10 +20,10 @@ import asyncpg
 from pgdrift.core.compare import compare
 from pgdrift.core.model import Change, Snapshot
 from pgdrift.core.names import dotted
+from pgdrift.core.plan.beside import astray, beside, without
 from pgdrift.core.plan.model import Statement, Verb, Way
 from pgdrift.errors import ReconcileError
 from pgdrift.log import redact
-from pgdrift.reconcile.beside import astray, beside, without
 from pgdrift.reconcile.doubt import left_by, settled
 from pgdrift.reconcile.holders import keep_others_off, others
 from pgdrift.reconcile.journal import Journal

@@ -14,11 +14,11 @@ import asyncpg
 from pgdrift.core.compare import compare
 from pgdrift.core.model import Snapshot
 from pgdrift.core.names import dotted
+from pgdrift.core.plan.beside import beside, without
 from pgdrift.core.plan.model import Statement, Verb
 from pgdrift.core.plan.record import Attempt
 from pgdrift.errors import ReconcileError
 from pgdrift.log import redact
-from pgdrift.reconcile.beside import beside, without
 from pgdrift.reconcile.journal import Journal
 from pgdrift.reconcile.prove import differing
 from pgdrift.reconcile.writing import Target, look, told, wait_at_most

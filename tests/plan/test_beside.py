@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pgdrift.core.model import Change, ObjectId
+from pgdrift.core.plan.beside import astray, beside, without
 from pgdrift.core.plan.model import Statement, Verb
 from pgdrift.core.plan.step import Step
-from pgdrift.reconcile.beside import astray, beside, without
 from tests.core.build import added, changed, column, ident, index, policy, removed, snap, table
 
 PART = table("part", inherits=["public.orders"])
