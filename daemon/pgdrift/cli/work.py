@@ -126,10 +126,11 @@ def judge_of(plan: Plan, of: Sides, title: str, equal: Likeness) -> Judge:
     # Of the way back it is not known: what the way there left by hand is as nobody's side.
     before = of[0] if title == "up" else None
 
-    def judge(found: Snapshot, more: Sequence[LeftOut] = ()) -> Sequence[Change]:
+    def judge(found: Snapshot, not_run: Sequence[LeftOut] = ()) -> Sequence[Change]:
         settled = equal.settled if title == "up" else frozenset()
-        left = [*way.by_hand, *more]
-        return left_over(found, wanted, left, options, settled, before=before)
+        return left_over(
+            found, wanted, way.by_hand, options, settled, before=before, not_run=not_run
+        )
 
     return judge
 

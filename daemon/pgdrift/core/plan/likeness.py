@@ -21,18 +21,21 @@ def left_over(
     settled: Settled = frozenset(),
     *,
     before: Snapshot | None = None,
+    not_run: Iterable[LeftOut] = (),
 ) -> tuple[Change, ...]:
     """Return what differs in `found` from `wanted`, but for what was left by hand.
 
     `found` is as it was read; `wanted` is normalised with the same options. `before` is what there
-    was, as it was read: what was left by hand as a whole has to be there still.
+    was, as it was read: what was left by hand as a whole has to be there still. What was `not_run`
+    may be there, be another, or be gone.
     """
     told = replace(normalise(found, options), kinds=found.kinds & wanted.kinds)
-    excused = {left.object: left.attributes for left in by_hand}
+    left_by_hand = {left.object: left.attributes for left in by_hand}
+    excused = left_by_hand | {left.object: left.attributes for left in not_run}
     changes = compare(align(wanted, told, options, settled), told).changes
     kinds = found.kinds & wanted.kinds
     left = tuple(c for c in changes if c.id.kind in kinds and not _excused(c, excused))
-    whole = [i for i, names in excused.items() if not names]
+    whole = [i for i, names in left_by_hand.items() if not names]
     return (*left, *_lost(whole, before, found, wanted)) if before and whole else left
 
 
