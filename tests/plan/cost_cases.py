@@ -49,6 +49,11 @@ _TO_ANY: Mapping[str, str] = {
     "new column, filled row by row": "ALTER TABLE t ADD d2 float DEFAULT random();",
     "new column of now": "ALTER TABLE t ADD d2 timestamptz DEFAULT now();",
     "new column of a cast": "ALTER TABLE t ADD d2 date DEFAULT '2020-01-01'::date;",
+    "new columns of what is told of one moment": (
+        "ALTER TABLE t ADD d2 varchar(9) DEFAULT 'a(b' || 'c'::varchar(9), ADD d3 text"
+        " DEFAULT CURRENT_TIMESTAMP(3)::text, ADD d4 date DEFAULT ('now'::text)::date;"
+    ),
+    "new column of a text and what is called": "ALTER TABLE t ADD d2 text DEFAULT 'x' || random();",
     "new generated column": "ALTER TABLE t ADD d2 int GENERATED ALWAYS AS (a + 1) STORED;",
     "drop column": "ALTER TABLE t DROP c;",
     "wider type": "ALTER TABLE t ALTER e TYPE bigint;",
@@ -298,6 +303,17 @@ CASES: Mapping[str, tuple[int, str, str]] = {
         (
             "ALTER DOMAIN d SET NOT NULL; ALTER DOMAIN d ADD CONSTRAINT positive CHECK (VALUE > 0);"
             "ALTER DOMAIN d SET DEFAULT 3;"
+        ),
+    ),
+    "new column of a domain": (
+        13,
+        _T
+        + "CREATE DOMAIN plain AS int DEFAULT 3; CREATE DOMAIN checked AS int CHECK (VALUE > 0);"
+        + "CREATE DOMAIN over AS checked; CREATE DOMAIN filled AS float DEFAULT random();"
+        + "CREATE DOMAIN never_null AS int DEFAULT 3 NOT NULL;",
+        (
+            "ALTER TABLE t ADD d1 plain, ADD d2 checked, ADD d3 over, ADD d4 filled,"
+            "ADD d5 never_null, ADD d6 filled DEFAULT 1, ADD d7 checked[];"
         ),
     ),
     "domain, checked later": (

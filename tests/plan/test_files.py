@@ -123,6 +123,15 @@ def test_a_proof_of_another_plan_is_none() -> None:
     assert not replace(plan, target=replace(end, root="1")).proved
 
 
+def test_a_review_says_on_lines_of_their_own_what_a_proof_found() -> None:
+    end = End("a", "0", 180000)
+    plan = Plan(end, end, Way(), Way())
+    proof = Proof("these differ:\n- table t\n```", "", 180000, plan.binding)
+    said = review(replace(plan, proof=proof)).splitlines()
+    at = said.index("**not proved: these differ:**")
+    assert said[at + 1 : at + 6] == ["", "````", "- table t", "```", "````"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

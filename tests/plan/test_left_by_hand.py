@@ -66,6 +66,7 @@ async def test_a_whole_stays_with_the_part_that_would_go_with_it(
     assert left.keys() == {"table:public.p", "table:public.p1"}
     assert "public.p1" in left["table:public.p"]
     assert touched(claim) == set()
+    assert claim.plan.proved, claim.plan.proof
 
 
 def _left(before: Snapshot, found: Snapshot, wanted: Snapshot, *by_hand: Object) -> list[str]:

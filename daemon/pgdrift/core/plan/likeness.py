@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from pgdrift.core.alike.align import Settled, align
@@ -40,8 +40,19 @@ def left_over(
 
 
 def _excused(change: Change, excused: dict[ObjectId, tuple[str, ...]]) -> bool:
-    names = excused.get(change.id)
-    return names is not None and (not names or change.attributes.keys() <= set(names))
+    if _is_left(change.id, change.attributes.keys(), excused):
+        return True
+    # Whose a column is follows from what its table is a part of.
+    table = change.id._replace(kind="table", path=change.id.path[:-1])
+    follows = change.id.kind == "column" and change.attributes.keys() == {"inherited"}
+    return follows and any(
+        _is_left(table, {name}, excused) for name in ("inherits", "partition_bound")
+    )
+
+
+def _is_left(i: ObjectId, names: Collection[str], excused: dict[ObjectId, tuple[str, ...]]) -> bool:
+    left = excused.get(i)
+    return left is not None and (not left or set(names) <= set(left))
 
 
 def _lost(

@@ -158,7 +158,7 @@ def review(plan: Plan) -> str:
     parts = [
         f"# Plan: make {code(plan.target.name)} as {code(plan.source.name)}",
         f"Fingerprints: target {code(plan.target.root)}, source {code(plan.source.root)}.",
-        f"**{_escaped(standing(plan))}**",
+        *_standing(plan),
         *_categories(plan.up),
         *_hazards(plan.up, "Hazards", plan.weights),
         *_hazards(plan.down, "Hazards of the way back", plan.weights),
@@ -169,6 +169,19 @@ def review(plan: Plan) -> str:
         *_all_statements(plan.down, "Down", plan.weights),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _standing(plan: Plan) -> Iterator[str]:
+    first, _, rest = printable(standing(plan)).partition("\n")
+    yield f"**{_escaped(first)}**"
+    if rest:
+        yield _fenced(rest)
+
+
+def _fenced(said: str, language: str = "") -> str:
+    """Return text as a Markdown block, whatever fences it holds."""
+    fence = "`" * max(3, _longest_run(said) + 1)
+    return f"{fence}{language}\n{said}\n{fence}"
 
 
 def _escaped(said: str) -> str:
@@ -241,11 +254,9 @@ def _all_statements(way: Way, title: str, weights: Weights) -> Iterator[str]:
     if not way.statements:
         yield "Nothing."
     for s in way.statements:
-        # A body may hold a fence of its own.
-        fence = "`" * max(3, _longest_run(s.step.sql) + 1)
         said = "; ".join(costs(s, weights))
         yield f"{s.number}. {code(headline(s))}" + (f": {_escaped(said)}" if said else "")
-        yield f"{fence}sql\n{s.step.sql};\n{fence}"
+        yield _fenced(f"{s.step.sql};", "sql")
 
 
 def _longest_run(said: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pgdrift.core.model import Object, ObjectId
@@ -31,6 +32,17 @@ from pgdrift.core.plan.step import Below, ByHand, Lock, Step, World, Writer
 
 _HARD = Lock.ACCESS_EXCLUSIVE
 
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_MODIFIER = re.compile(r"::(?:(?:character|bit) varying|(?:[\w.]|\"[^\"]+\")+)\([\d, -]+\)")
+_CALL = re.compile(r"([\w.\"]+)\(")
+# What it says is of the transaction or the statement.
+_STEADY = frozenset(
+    """
+    now transaction_timestamp statement_timestamp
+    CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP
+    """.split()
+)
+
 
 def _add(column: Object, world: World) -> Iterator[Step]:
     if any(i in world.made for i in wholes(column.id, world)):
@@ -38,9 +50,14 @@ def _add(column: Object, world: World) -> Iterator[Step]:
     said, later = clause(column, world, new_table=False)
     table = upto(column)
     stored = text(column, "generated") == "stored"
-    fills = not is_foreign(column) and (stored or has(column, "identity") or _volatile(column))
-    filled = fills or has(column, "default") or has(column, "generated")
-    bare = has(column, "not_null") and not filled
+    domains = list(_domains(column, world))
+    given = [text(d, "default") for d in (column, *domains) if has(d, "default")]
+    counted = has(column, "identity") or has(column, "generated")
+    forbids_null = any(has(d, "not_null") for d in (column, *domains))
+    checked = any(has(d, "not_null") or world.parts(d.id, "constraint") for d in domains)
+    varies = stored or has(column, "identity") or any(map(_varies, given[:1]))
+    fills = not is_foreign(column) and (varies or checked)
+    bare = forbids_null and not given and not counted
     yield Step(
         f"ALTER TABLE {table} ADD COLUMN {said}",
         "",
@@ -76,10 +93,19 @@ def carried(column: ObjectId, name: str, world: World) -> bool:
     return False
 
 
-def _volatile(column: Object) -> bool:
-    """Tell whether a default may differ row by row: what calls anything may."""
-    said = text(column, "default")
-    return "(" in said and not said.startswith(("now()", "CURRENT_", "'"))
+def _domains(column: Object, world: World) -> Iterator[Object]:
+    """Give the domain that a column is of, the one that this is over, and so on."""
+    said = text(column, "type")
+    of = world.there.get(ObjectId("domain", split_dotted(said)))
+    if of is not None and not said.endswith("]"):
+        yield of
+        yield from _domains(of, world)
+
+
+def _varies(default: str) -> bool:
+    """Tell whether a default may differ row by row: whatever it calls may, but for the hour."""
+    said = _MODIFIER.sub("", _LITERAL.sub("''", default))
+    return any(name not in _STEADY for name in _CALL.findall(said))
 
 
 def _drop(column: Object, world: World) -> Iterator[Step]:
