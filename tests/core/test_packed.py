@@ -113,6 +113,7 @@ def test_what_is_equal_is_held_once() -> None:
     same = [key for key, g in shared.packed.groups.items() if one.packed.groups.get(key) is g]
     assert len(same) == 1
     assert dict(shared.objects) == dict(other.objects)
+    assert one.packed.edited({table_id("b"): None}).groups is snap(table("a")).packed.groups
 
 
 @given(snapshots(), st.integers(0, 8))

@@ -30,7 +30,7 @@ from pgdrift.core.held.group import (
     unfold_some,
 )
 from pgdrift.core.held.objects import Object, ObjectId
-from pgdrift.core.held.once import once
+from pgdrift.core.held.once import mapping_once, once
 
 Rule: TypeAlias = Callable[[Object], Object]
 Same: TypeAlias = Callable[[Object, Object], bool]
@@ -69,7 +69,7 @@ class Packed(Mapping[ObjectId, Object]):
         count: int | None = None,
     ) -> None:
         """Take groups as they were folded, by key, and their oids; `count` objects, if known."""
-        self.groups = groups
+        self.groups = mapping_once(groups)
         self.oids = oids
         self._rule = rule
         self._told = told
