@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pgdrift.core.held.dependencies import Dependencies
 from pgdrift.core.held.group import content
-from pgdrift.core.held.packed import differing, packed
+from pgdrift.core.held.groups import Groups
+from pgdrift.core.held.packed import Packed, differing, packed
 from pgdrift.core.held.packing import Packing
 from pgdrift.core.model import Object, ObjectId, Snapshot
 from tests.core.build import column, obj, pairs_of_snapshots, snap, snapshots, table, table_id
@@ -114,6 +115,25 @@ def test_what_is_equal_is_held_once() -> None:
     assert len(same) == 1
     assert dict(shared.objects) == dict(other.objects)
     assert one.packed.edited({table_id("b"): None}).groups is snap(table("a")).packed.groups
+
+
+@given(snapshots())
+def test_oids_are_given_by_group_as_they_lie_in_one_row(one: Snapshot) -> None:
+    held = packed({i: replace(o, oid=n) for n, (i, o) in enumerate(one.objects.items())})
+    oids = held.oids
+    assert dict(oids) == oids.by_group()
+    assert b"".join(oids.values()) == oids.row
+    assert array("I", oids.row).tolist() == [o.oid for o in held.values()]
+    assert held.edited({table_id("none"): None}).oids == oids
+
+
+def test_what_shares_with_a_later_one_has_its_groups_although_it_is_equal() -> None:
+    one = snap(table("a"), table("b")).packed
+    copies = Groups({key: bytes(bytearray(group)) for key, group in one.groups.items()})
+    other = Packed(copies, one.oids)
+    assert other.groups is not one.groups
+    assert other.sharing(one).groups is one.groups
+    assert one.sharing(other).groups is copies
 
 
 @given(snapshots(), st.integers(0, 8))

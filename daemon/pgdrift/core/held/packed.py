@@ -7,13 +7,12 @@ told without unfolding. It knows no kind.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import TypeAlias
 
 from pgdrift.core.digest import root_digest
@@ -29,8 +28,9 @@ from pgdrift.core.held.group import (
     unfold_but,
     unfold_some,
 )
+from pgdrift.core.held.groups import Groups, OidsOf
 from pgdrift.core.held.objects import Object, ObjectId
-from pgdrift.core.held.once import mapping_once, once
+from pgdrift.core.held.once import once
 
 Rule: TypeAlias = Callable[[Object], Object]
 Same: TypeAlias = Callable[[Object, Object], bool]
@@ -48,7 +48,6 @@ class Packed(Mapping[ObjectId, Object]):
 
     __slots__ = (
         "_count",
-        "_firsts",
         "_ground",
         "_open",
         "_root",
@@ -69,18 +68,17 @@ class Packed(Mapping[ObjectId, Object]):
         count: int | None = None,
     ) -> None:
         """Take groups as they were folded, by key, and their oids; `count` objects, if known."""
-        self.groups = mapping_once(groups)
-        self.oids = oids
+        self.groups = Groups.once(groups)
+        self.oids = OidsOf.of(self.groups, oids)
         self._rule = rule
         self._told = told
         # What a rule retells, where nothing was edited since.
         self._ground = self if ground is None else ground
         self._root = ""
-        self._firsts = array("I")
         self._open: dict[str, dict[ObjectId, Object]] = {}
         # Whether all is open, and stays so.
         self._stays = False
-        self._count = sum(map(size, groups.values())) if count is None else count
+        self._count = self.groups.firsts[-1] if count is None else count
 
     def __len__(self) -> int:
         return self._count
@@ -141,18 +139,12 @@ class Packed(Mapping[ObjectId, Object]):
                 counts[kind] += count
         return counts
 
-    def firsts(self) -> array[int]:
-        """Return the place of each group's first object in the order of all, and their number."""
-        if not self._firsts:
-            self._firsts = array("I", accumulate(map(size, self.groups.values()), initial=0))
-        return self._firsts
-
     def places(self, ids: Iterable[ObjectId]) -> dict[int, ObjectId]:
         """Return those of the objects that are there, each by its place in the order of all."""
         by_key = _by_key(ids)
         return {
             first + n: i
-            for key, first in zip(self.groups, self.firsts(), strict=False)
+            for key, first in zip(self.groups, self.groups.firsts, strict=False)
             if key in by_key
             for n, i in enumerate(self.under(key))
             if i in by_key[key]
@@ -160,7 +152,7 @@ class Packed(Mapping[ObjectId, Object]):
 
     def at(self, places: Iterable[int]) -> dict[int, ObjectId]:
         """Return what stands at places in the order of all, and unfold nothing else."""
-        keys, firsts = list(self.groups), self.firsts()
+        keys, firsts = list(self.groups), self.groups.firsts
         found: dict[int, ObjectId] = {}
         for n, of_group in groupby(sorted(places), lambda place: bisect_right(firsts, place) - 1):
             ids = list(self.under(keys[n]))
@@ -195,7 +187,7 @@ class Packed(Mapping[ObjectId, Object]):
         by_key: dict[str, dict[ObjectId, Object | None]] = {}
         for i, o in edits.items():
             by_key.setdefault(key_of(i.path), {})[i] = o
-        groups, oids = dict(self.groups), dict(self.oids)
+        groups, oids = dict(self.groups), self.oids.by_group()
         for key, of_group in by_key.items():
             kept = [o for o in {**self.under(key), **of_group}.values() if o is not None]
             if kept:
@@ -208,15 +200,16 @@ class Packed(Mapping[ObjectId, Object]):
 
     def sharing(self, other: Packed) -> Packed:
         """Return the very same, with the other's groups in place of equal ones."""
-
-        def same(mine: Mapping[str, bytes], theirs: Mapping[str, bytes]) -> dict[str, bytes]:
-            return {
-                key: there if (there := theirs.get(key)) == here else here
-                for key, here in mine.items()
-            }
-
-        groups, oids = same(self.groups, other.groups), same(self.oids, other.oids)
-        shared = Packed(groups, oids, self._rule, self._told)
+        mine, theirs = self.groups, other.groups
+        groups = {
+            key: there if (there := theirs.get(key)) == here else here for key, here in mine.items()
+        }
+        if tuple(groups.items()) == tuple(theirs.items()):
+            equal = self.oids.row == other.oids.row
+            shared = Packed(theirs, other.oids if equal else self.oids, self._rule, self._told)
+        else:
+            # Made here: `once` would give the one that there is, with the groups of its own.
+            shared = Packed(Groups(groups), self.oids, self._rule, self._told)
         shared._root = self._root
         return shared
 

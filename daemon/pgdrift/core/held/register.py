@@ -102,11 +102,11 @@ class Merged:
 def merged(old: Register, again: AbstractSet[int], new: Register) -> Merged:
     """Return the old with all that is told with one of `again` replaced by the new."""
     gone = old.among(again)
-    keys, starts = list(old.objects.groups), old.objects.firsts()
-    fresh = dict(zip(new.objects.groups, pairwise(new.objects.firsts()), strict=True))
+    keys, starts = list(old.objects.groups), old.objects.groups.firsts
+    fresh = dict(zip(new.objects.groups, pairwise(new.objects.groups.firsts), strict=True))
     touched = {bisect_right(starts, place) - 1 for place in gone}
     touched.update(n for n, key in enumerate(keys) if key in fresh)
-    put, groups, oids = _Putting(old), dict(old.objects.groups), dict(old.objects.oids)
+    put, groups, oids = _Putting(old), dict(old.objects.groups), old.objects.oids.by_group()
     for n in sorted(touched):
         key, first, after = keys[n], starts[n], starts[n + 1]
         put.leave(first)
