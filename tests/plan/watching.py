@@ -176,9 +176,8 @@ async def _scans(session: asyncpg.Connection, were: Mapping[int, asyncpg.Record]
     if _tells(session):
         await session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
     else:
-        await asyncio.sleep(
-            1.5
-        )  # a session tells its numbers so often, and another process keeps them
+        # A session tells its numbers so often, and another process keeps them.
+        await asyncio.sleep(1.5)
     rows = await session.fetch(_SCANS, list(were))
     return {were[r["oid"]]["name"]: r["count"] for r in rows}
 
