@@ -8,6 +8,7 @@ channels and restarts come in any order.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -63,9 +64,13 @@ class Person:
     incidents: set[str] = field(default_factory=set)
     heard: int = 0
 
-    def read(self, notice: Notice) -> None:
-        """Take in a message, and object to what nobody should be told."""
+    def read(self, notice: Notice, muted: AbstractSet[str]) -> None:
+        """Take in a message, and object to what nobody should be told.
+
+        What was muted when it was written stands in it, and nobody is told how it became.
+        """
         found = {f.key: (fact(f), f.severity) for f in notice.incident.findings}
+        found |= {key: self.known[key] for key in found.keys() & muted & self.known.keys()}
         match notice.reason:
             case Reason.FIRST:
                 assert not self.open, "told as new what was told before"
@@ -75,7 +80,8 @@ class Person:
                 assert notice.incident.id in self.incidents
             case Reason.REPEAT:
                 assert self.open
-                assert found.keys() == self.known.keys()
+                # What went while it was silenced is told along.
+                assert found.keys() <= self.known.keys()
             case Reason.RESOLVED:
                 assert self.open, "told the end of what was never told"
                 assert not found
@@ -102,7 +108,7 @@ class Lives(RuleBasedStateMachine):
         self.muted: set[str] = set()
         self.quiet = self.acknowledged = False
         self.dead: set[str] = set()
-        self.queues: dict[Address, deque[Notice]] = {}
+        self.queues: dict[Address, deque[tuple[Notice, AbstractSet[str]]]] = {}
         self.people: dict[Address, Person] = {}
         self.ids: set[str] = set()
 
@@ -203,12 +209,12 @@ class Lives(RuleBasedStateMachine):
                 key = address.channel, address.group
                 gone = {f.key for f in notice.gone}
                 assert gone.isdisjoint(self._wanted(key)), "told as gone what is there"
-                self.queues.setdefault(key, deque()).append(notice)
+                self.queues.setdefault(key, deque()).append((notice, frozenset(self.muted)))
 
     def _deliver(self) -> None:
         for (channel, group), queue in self.queues.items():
             while queue and channel not in self.dead:
-                self.people.setdefault((channel, group), Person()).read(queue.popleft())
+                self.people.setdefault((channel, group), Person()).read(*queue.popleft())
 
     def _mark(self, verb: Verb, **fields: object) -> None:
         number = max((m.id for m in self.book.marks), default=0) + 1

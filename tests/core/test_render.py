@@ -31,6 +31,7 @@ from pgdrift.core.shown.render import (
     change_markdown,
     change_text,
     code,
+    detail,
     diff,
     difference,
     direction_words,
@@ -448,6 +449,16 @@ def test_a_headline_says_that_it_is_over() -> None:
     assert headline(notice(Reason.RESOLVED)) == "prod is in sync with its sync point again"
     assert (
         headline(notice(Reason.RESOLVED, against="staging")) == "prod is in sync with staging again"
+    )
+
+
+def test_what_a_headline_says_is_not_said_again_below_it() -> None:
+    over, looked = notice(Reason.RESOLVED), notice(Reason.FIRST, against=REACH)
+    said = replace(over, incident=replace(over.incident, detail="is not watched any more"))
+    assert headline(said) == "prod is not watched any more"
+    assert detail(said) == detail(over) == ""
+    assert (
+        detail(replace(looked, incident=replace(looked.incident, detail="no route"))) == "no route"
     )
 
 

@@ -163,8 +163,8 @@ def _annotations(notice: Notice) -> dict[str, str]:
     lines = [_line(f, notice) for f in findings[:_MOST_FINDINGS]]
     if more := len(findings) - len(lines):
         lines.append(f"and {more} more")
-    if incident.detail:
-        lines.insert(0, render.one_line(incident.detail)[:1000])
+    if detail := render.detail(notice):
+        lines.insert(0, render.one_line(detail)[:1000])
     return {
         "summary": render.headline(notice)[:500],
         "description": "\n".join(lines),

@@ -142,7 +142,7 @@ def _body(notice: Notice, link: str | None) -> list[str]:
     findings = sorted(incident.findings, key=lambda f: -f.severity.rank)
     if notice.reason is Reason.RESOLVED:
         findings = []
-    lines = [_line(incident.detail)] if incident.detail else []
+    lines = [_line(detail)] if (detail := render.detail(notice)) else []
     for f in findings[:_MOST_FINDINGS]:
         words = render.direction_words(f, incident.environment, incident.against)
         blame = render.blame_words(f)

@@ -166,12 +166,9 @@ def _rest(count: int, incident: Incident, link: str | None) -> list[Block]:
 
 
 def _detail(notice: Notice) -> list[Block]:
-    if not (detail := notice.incident.detail):
+    if not (detail := render.detail(notice)):
         return []
-    if notice.incident.against == REACH:
-        word = "was" if notice.reason is Reason.RESOLVED else "why"
-        detail = f"{word}: {detail}"
-    return [plain(detail)]
+    return [plain(f"why: {detail}" if notice.incident.against == REACH else detail)]
 
 
 def _gone(notice: Notice) -> Block:

@@ -84,7 +84,7 @@ def _one(delivery: Delivery, link: str | None) -> dict[str, Any]:
     return {
         "headline": render.headline(notice),
         "what": _what(notice) + _repeated(delivery),
-        "detail": render.printable(incident.detail)[:2000],
+        "detail": render.printable(render.detail(notice))[:2000],
         "findings": [_finding(f, notice) for f in findings[:_MOST_FINDINGS]],
         "more": max(0, len(findings) - _MOST_FINDINGS),
         "gone": [render.label(f.change) for f in notice.gone[:_MOST_FINDINGS]],
@@ -131,7 +131,7 @@ def _incident(notice: Notice, link: str | None) -> dict[str, Any]:
         "mood": told,
         "color": _COLORS[told],
         "headline": render.headline(notice),
-        "detail": render.one_line(incident.detail)[:300],
+        "detail": render.one_line(render.detail(notice))[:300],
         "findings": [_finding(f, notice) for f in findings[:_MOST_OF_EACH]],
         "more": max(0, len(findings) - _MOST_OF_EACH),
         "id": render.one_line(incident.id),

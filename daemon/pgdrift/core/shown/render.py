@@ -240,18 +240,22 @@ def headline(notice: Notice) -> str:
     if incident.environment == CHANNELS:
         verb = "can be reached again" if resolved else "cannot be reached"
         return f"channel {one_line(incident.against)} {verb}"
-    if resolved and incident.detail and incident.against != LEDGER:
+    if resolved and incident.detail:
         return f"{where} {one_line(incident.detail)}"
     if incident.against == REACH:
         if incident.unread:
             again = "can be looked at as a whole again"
             return f"{where} {again}" if resolved else f"{where} was looked at in part"
         return f"{where} can be looked at again" if resolved else f"{where} cannot be looked at"
-    if notice.reason is Reason.RESOLVED and incident.detail:
-        return f"{where} {one_line(incident.detail)}"
-    if notice.reason is Reason.RESOLVED:
+    if resolved:
         return f"{where} is in sync with {yardstick_words(incident)} again"
     return f"{where} {summary(incident)}"
+
+
+def detail(notice: Notice) -> str:
+    """Return why an incident is what it is, where the headline does not say so already."""
+    said = notice.incident.detail
+    return "" if headline(notice).endswith(one_line(said)) else said
 
 
 def summary(incident: Incident) -> str:
