@@ -78,6 +78,8 @@ async def play(folder: Path, running: Prometheus, port: int) -> Played:
             assert not failed, told.getvalue() + daemon.said
             await accepting
             await _seen_by(running, daemon)
+            # What is asked in steps has the last of them before now.
+            await _scraped_twice()
             keeping.cancel()
             played.ended = time.time()
     return played
@@ -148,6 +150,7 @@ async def _seen_by(running: Prometheus, daemon: Daemon) -> None:
         'environment:pgdrift_time_to_resolve_seconds:mean_30d{environment="production"} > 0',
         f'pgdrift_accepted_findings{{environment="{TENANT}"}} == 1',
         'ALERTS{alertname="PgdriftChannelDead", alertstate="firing"}',
+        'absent(ALERTS{environment="production"})',
     ):
         await until(_has(running, expr), lambda e=expr: f"{e}\n{daemon.said}")
 
