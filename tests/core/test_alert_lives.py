@@ -80,8 +80,7 @@ class Person:
                 assert notice.incident.id in self.incidents
             case Reason.REPEAT:
                 assert self.open
-                # What went while it was silenced is told along.
-                assert found.keys() <= self.known.keys()
+                assert found.keys() == self.known.keys()
             case Reason.RESOLVED:
                 assert self.open, "told the end of what was never told"
                 assert not found

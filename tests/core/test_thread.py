@@ -133,6 +133,12 @@ def test_what_is_silenced_once_told_stays_as_it_was_told() -> None:
     )
 
 
+def test_what_went_while_it_was_silenced_makes_a_reminder_a_change() -> None:
+    gone = share(A, quiet=frozenset("b"))
+    assert decide(THREADS["told"], gone, NOW) is Reason.NOTHING
+    assert decide(THREADS["told"], gone, later(days=9)) is Reason.CHANGED
+
+
 def test_nothing_is_repeated_unless_asked_for() -> None:
     never = Share("chat", facts={"a": A, "b": B})
     assert decide(THREADS["told"], never, later(days=99)) is Reason.NOTHING

@@ -68,7 +68,10 @@ def decide(thread: Thread | None, share: Share, now: datetime) -> Reason:
     if _news(thread, share):
         return Reason.CHANGED
     waited = share.repeat is not None and now - thread.at >= share.repeat
-    return Reason.REPEAT if waited and loud and not share.acknowledged else Reason.NOTHING
+    if not waited or not loud or share.acknowledged:
+        return Reason.NOTHING
+    # What went while it was silenced is no news by itself; told along, it makes a change.
+    return Reason.REPEAT if left.keys() == told(thread).keys() else Reason.CHANGED
 
 
 def after(thread: Thread | None, share: Share) -> Facts:

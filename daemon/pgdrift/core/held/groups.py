@@ -16,7 +16,7 @@ _ONE = array("I").itemsize
 
 
 class Groups(dict[str, Group]):
-    """Groups by key, in the order of all objects. Never edited; `once` makes it."""
+    """Groups by key, in the order of all objects. Never edited."""
 
     __slots__ = ("__weakref__", "_firsts", "_numbers")
 
